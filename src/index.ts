@@ -1,1 +1,24 @@
-export const x: number = 1;
+export { LockClient } from './client.ts';
+export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
+export type { Alarm, Clock } from './core/clock.ts';
+export type { AutoRefreshOptions, Lock } from './core/lock.ts';
+export {
+  type BackendFault,
+  LockArgumentError,
+  LockBackendError,
+  LockClosedError,
+  LockError,
+  LockLostError,
+  LockTimeoutError,
+  type LossReason,
+} from './errors.ts';
+export {
+  type CloseOptions,
+  type CreatorOptions,
+  LockCreator,
+  type TryOptions,
+  type WaitOptions,
+} from './lock-creator.ts';
+export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
+export type { RedisBackendOptions } from './redis/options.ts';
+export { type LockSource, redisBackend } from './source.ts';

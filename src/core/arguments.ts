@@ -1,0 +1,77 @@
+import { LockArgumentError } from '../errors.ts';
+
+const SHORTEST_TTL_MS = 10;
+const LONGEST_MS = 2_147_483_647;
+const LONGEST_NAME_BYTES = 512;
+const NAME_BOUNDS = `well-formed Unicode of 1 to ${LONGEST_NAME_BYTES} bytes in UTF-8`;
+
+/** Names: every accepted one maps to its own key. Lone surrogates would collide in UTF-8. */
+export function checkName(value: unknown, argument = 'name'): string {
+  if (typeof value !== 'string' || value === '' || LONE_SURROGATE.test(value) || tooLong(value)) {
+    throw new LockArgumentError(argument, value, NAME_BOUNDS);
+  }
+  return value;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function tooLong(name: string): boolean {
+  return name.length > LONGEST_NAME_BYTES || Buffer.byteLength(name) > LONGEST_NAME_BYTES;
+}
+
+export function checkTtl(value: unknown, argument = 'ttl'): number {
+  return checkInteger(value, argument, SHORTEST_TTL_MS, LONGEST_MS, 'ms');
+}
+
+export function checkWaitTimeout(value: unknown): number {
+  if (value === Number.POSITIVE_INFINITY) return value;
+  if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_MS)) {
+    throw new LockArgumentError('waitTimeout', value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
+  }
+  return value;
+}
+
+export function checkInteger(
+  value: unknown,
+  argument: string,
+  least: number,
+  most: number,
+  unit: string,
+): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    throw new LockArgumentError(argument, value, `an integer of ${least} … ${most} ${unit}`.trimEnd());
+  }
+  return value;
+}
+
+/** A duration in whole ms, up to the longest TTL. */
+export function checkDuration(value: unknown, argument: string, least = 1): number {
+  return checkInteger(value, argument, least, LONGEST_MS, 'ms');
+}
+
+export function checkFunction(value: unknown, argument: string): void {
+  if (typeof value !== 'function') throw new LockArgumentError(argument, value, 'a function');
+}
+
+/** Option objects: a typo such as passing a bare number must not be taken for "no options". */
+export function checkOptions<T extends object>(value: T | undefined, argument = 'options'): Partial<T> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null) {
+    throw new LockArgumentError(argument, value, 'an object or undefined');
+  }
+  return value;
+}
+
+export function checkSignal(value: AbortSignal | undefined): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw new LockArgumentError('signal', value, 'an AbortSignal or undefined');
+  }
+  return value;
+}
+
+/** A group is the part of a name before the first slash, so it cannot hold one itself. */
+export function checkGroup(value: unknown): string {
+  const group = checkName(value, 'group');
+  if (group.includes('/')) throw new LockArgumentError('group', value, `${NAME_BOUNDS}, without "/"`);
+  return group;
+}

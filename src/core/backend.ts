@@ -1,0 +1,82 @@
+import type { Clock } from './clock.ts';
+
+/** What a caller asks a backend for. */
+export interface LeaseRequest {
+  readonly name: string;
+  readonly ttlMs: number;
+  /** How many units of the capacity to take; a mutex takes 1 of 1. */
+  readonly units: number;
+  readonly capacity: number;
+  /** Local instant at which the caller stops waiting; Infinity for never. */
+  readonly deadline: number;
+  /** Local instant at which the caller asked. */
+  readonly askedAt: number;
+  /** Calls `listener` once, with the reason, when the caller gives up before the request is settled. */
+  onCancel(listener: (reason: unknown) => void): void;
+}
+
+/** A lease that a backend has granted. The handle keeps `ttlMs` and `deadline` up to date as it refreshes. */
+export interface Grant {
+  readonly name: string;
+  readonly owner: string;
+  readonly fencingToken: number;
+  ttlMs: number;
+  /** Local instant after which the lease must not be believed in. */
+  deadline: number;
+}
+
+/** One lease, as the server sees it. */
+export interface Holder {
+  readonly owner: string;
+  /** The client that holds it: `<client name>.<process id>.<random>`. */
+  readonly client: string;
+  readonly units: number;
+  readonly fencingToken: number;
+  /** Time left by the server's clock, in ms. */
+  readonly remainingTtl: number;
+}
+
+/** A lock as the server sees it at one moment. */
+export interface LockState {
+  readonly name: string;
+  readonly capacity: number;
+  readonly holders: readonly Holder[];
+  /** How many waiters are queued, including those whose process has died since. */
+  readonly waiters: number;
+}
+
+/** A running watch on one lock. */
+export interface Observation {
+  /** Reads the state anew and reports it, in order with what the server tells by itself. */
+  check(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** What an engine has to do. It blocks in its own native way; everything else is common. */
+export interface LockBackend {
+  readonly kind: string;
+  readonly supports: {
+    readonly capacity: boolean;
+    readonly fencing: boolean;
+    readonly fifo: boolean;
+    readonly counters: boolean;
+  };
+  readonly clock: Clock;
+  /** Waits in line. Rejects with `LockTimeoutError`, `LockBackendError`, or the reason of the cancellation. */
+  acquire(request: LeaseRequest): Promise<Grant>;
+  /** One try, no queueing: null when somebody else has the lock or is in line for it. */
+  tryAcquire(request: LeaseRequest): Promise<Grant | null>;
+  /** Starts the lease's TTL anew. False: certainly not ours any more; a throw: unknown. */
+  refresh(grant: Grant, ttlMs: number): Promise<boolean>;
+  /** Ends the lease and hands the lock to the next in line. False: it was certainly not ours any more. */
+  release(grant: Grant): Promise<boolean>;
+  /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
+  onForced(grant: Grant, listener: () => void): () => void;
+  inspect(name: string): Promise<LockState>;
+  /** Takes the lock from its holder and hands it on. False when nobody held it. */
+  forceRelease(name: string): Promise<boolean>;
+  /** Once resolved, calls `onChange` with the new state after every grant and release, and after `check`. */
+  watch(name: string, onChange: (state: LockState) => void): Promise<Observation>;
+  /** Rejects what is pending with `LockClosedError` and ends the connections this backend opened. */
+  close(): Promise<void>;
+}

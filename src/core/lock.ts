@@ -1,0 +1,201 @@
+import { LockBackendError, LockClosedError, LockLostError, type LossReason } from '../errors.ts';
+import { checkDuration, checkOptions, checkTtl } from './arguments.ts';
+import { AutoRefresh } from './auto-refresh.ts';
+import type { Grant, LockBackend } from './backend.ts';
+import type { Alarm } from './clock.ts';
+import { leaseDeadline } from './deadline.ts';
+
+/** Options of `lock.autoRefresh`. */
+export interface AutoRefreshOptions {
+  /** Stop refreshing after this many ms (1 … 2 147 483 647), so that a hung task cannot hold on for ever. */
+  maxHold?: number;
+}
+
+/** A lease that is held: proof of ownership, and the only way to extend or end it. */
+export class Lock {
+  readonly #backend: LockBackend;
+  readonly #grant: Grant;
+  readonly #onEnd: (lock: Lock) => void;
+  #lost: LockLostError | undefined;
+  #releasing: Promise<void> | undefined;
+  #refresher: AutoRefresh | undefined;
+  #controller: AbortController | undefined;
+  #deadlineAlarm: Alarm | undefined;
+  #unlisten: (() => void) | undefined;
+
+  /**
+   * `onEnd` is called when the lease has been released or lost.
+   * @internal
+   */
+  constructor(backend: LockBackend, grant: Grant, onEnd: (lock: Lock) => void) {
+    this.#backend = backend;
+    this.#grant = grant;
+    this.#onEnd = onEnd;
+  }
+
+  /** Name of the lock. */
+  get name(): string {
+    return this.#grant.name;
+  }
+
+  /** Owner id, unique to this acquisition. */
+  get owner(): string {
+    return this.#grant.owner;
+  }
+
+  /** Rises with every grant of this name. Store it with what you write, and refuse writes with a lower one. */
+  get fencingToken(): number {
+    return this.#grant.fencingToken;
+  }
+
+  /** Length of the lease in ms, as last granted or refreshed. */
+  get ttl(): number {
+    return this.#grant.ttlMs;
+  }
+
+  /** Time in whole ms for which the lease is certainly still ours; 0 once released or lost. Local, conservative. */
+  get remaining(): number {
+    if (this.#ended()) return 0;
+    return Math.max(0, Math.floor(this.#grant.deadline - this.#backend.clock.now()));
+  }
+
+  /**
+   * Aborts with `LockLostError` when the lease is lost, at the latest at its deadline, also when the server
+   * never answers. Made when first read; until then a lock costs no timer and no subscription.
+   */
+  get signal(): AbortSignal {
+    this.#controller ??= this.#makeController();
+    return this.#controller.signal;
+  }
+
+  /** Asks the server whether this lease is still there. Rejects with `LockBackendError` when it can't be asked. */
+  async isHeld(): Promise<boolean> {
+    if (this.#ended()) return false;
+    const { holders } = await this.#backend.inspect(this.name);
+    if (this.#ended()) return false;
+    if (holders.some((holder) => holder.owner === this.owner)) return true;
+    this.#lose('taken');
+    return false;
+  }
+
+  /** Throws `LockLostError` past the deadline or after a loss, `LockClosedError` after a release. Local. */
+  assertHeld(): void {
+    if (!this.#ended()) return;
+    throw this.#lost ?? new LockClosedError('the lease was already released', this.name);
+  }
+
+  /**
+   * Starts the TTL anew, with `ttl` ms (an integer of 10 … 2 147 483 647) if given. Rejects with `LockLostError`
+   * when the lease is gone, `LockBackendError` when the outcome is unknown, `LockClosedError` after a release.
+   */
+  async refresh(ttl: number = this.ttl): Promise<void> {
+    checkTtl(ttl);
+    this.assertHeld();
+    const grant = this.#grant;
+    const deadline = leaseDeadline(this.#backend.clock.now(), ttl);
+    // A shorter TTL may take effect although the answer is lost.
+    grant.deadline = Math.min(grant.deadline, deadline);
+    const refreshed = await this.#backend.refresh(grant, ttl);
+    if (this.#releasing) return;
+    // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
+    this.assertHeld();
+    if (!refreshed) throw this.#lose('taken');
+    grant.ttlMs = ttl;
+    grant.deadline = deadline;
+  }
+
+  /**
+   * Refreshes at a third of the TTL, with a little jitter, until release, loss or `maxHold`. A refresh that fails
+   * is repeated until the deadline. Throws like `assertHeld`, and `LockArgumentError`.
+   */
+  autoRefresh(options?: AutoRefreshOptions): this {
+    const { maxHold } = checkOptions(options);
+    if (maxHold !== undefined) checkDuration(maxHold, 'maxHold');
+    this.assertHeld();
+    this.#refresher?.stop();
+    this.#refresher = new AutoRefresh(this, this.#backend.clock, () => this.#ended(), maxHold);
+    return this;
+  }
+
+  /**
+   * Ends the lease; the next waiter has the lock in the same step on the server. Idempotent. Rejects with
+   * `LockLostError` when the lease had been lost before (what you did was not protected), and with
+   * `LockBackendError` when the server could not be told until the TTL had passed.
+   */
+  release(): Promise<void> {
+    this.#releasing ??= this.#release();
+    return this.#releasing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  /**
+   * Stops refreshing and forgets the lease without telling the server, which ends it with its TTL.
+   * @internal
+   */
+  abandon(): void {
+    this.#releasing ??= Promise.resolve();
+    this.#stop();
+  }
+
+  async #release(): Promise<void> {
+    if (this.#ended()) {
+      // Others may be waiting behind our stale record; tidying up is not worth the caller's time.
+      this.#backend.release(this.#grant).catch(ignoreBackendError);
+      throw this.#lost;
+    }
+    this.#stop();
+    const ours = await this.#backend.release(this.#grant);
+    // Past the deadline it may well be gone: the release was asked for in time, and so nothing was unprotected.
+    if (!ours && this.#backend.clock.now() < this.#grant.deadline) throw this.#lose('taken');
+  }
+
+  /** Whether the lease is over, noticing first that its deadline may have passed. */
+  #ended(): boolean {
+    if (this.#lost) return true;
+    if (this.#releasing) return true;
+    if (this.#backend.clock.now() < this.#grant.deadline) return false;
+    this.#lose('expired');
+    return true;
+  }
+
+  #lose(reason: LossReason): LockLostError {
+    this.#lost ??= new LockLostError(this.name, reason);
+    this.#stop();
+    this.#controller?.abort(this.#lost);
+    return this.#lost;
+  }
+
+  #stop(): void {
+    this.#refresher?.stop();
+    this.#deadlineAlarm?.cancel();
+    this.#unlisten?.();
+    this.#onEnd(this);
+  }
+
+  #makeController(): AbortController {
+    const controller = new AbortController();
+    if (this.#ended()) {
+      if (this.#lost) controller.abort(this.#lost);
+      return controller;
+    }
+    this.#watchDeadline();
+    this.#unlisten = this.#backend.onForced(this.#grant, () => {
+      if (!this.#ended()) this.#lose('forced');
+    });
+    return controller;
+  }
+
+  #watchDeadline(): void {
+    this.#deadlineAlarm = this.#backend.clock.callAt(this.#grant.deadline, () => {
+      if (!this.#ended()) this.#watchDeadline();
+    });
+  }
+}
+
+/** A tidying release that fails leaves the record to its TTL; anything else is a bug and must surface. */
+export function ignoreBackendError(error: unknown): void {
+  if (!(error instanceof LockBackendError || error instanceof LockClosedError)) throw error;
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { LockArgumentError } from '../errors.ts';
+
+const LONGEST_CLIENT_NAME = 64;
+const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+/**
+ * Owner ids, `<client>:<sequence>:<ttl>`: unique for each acquisition, and all that a releaser needs in order to
+ * grant to it. The client is `<client name>.<process id>.<random>`, so an inspection shows who holds a lock.
+ */
+export class Owners {
+  readonly client: string;
+  #sequence = 0;
+
+  /** `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. */
+  constructor(clientName: string = hostName()) {
+    if (typeof clientName !== 'string' || !CLIENT_NAME.test(clientName)) {
+      const bounds = `1 to ${LONGEST_CLIENT_NAME} letters, digits, ".", "_" or "-"`;
+      throw new LockArgumentError('clientName', clientName, bounds);
+    }
+    this.client = `${clientName}.${process.pid}.${randomBytes(6).toString('hex')}`;
+  }
+
+  next(ttlMs: number): string {
+    this.#sequence += 1;
+    return `${this.client}:${this.#sequence.toString(36)}:${ttlMs}`;
+  }
+}
+
+/** The client part of an owner id. */
+export function clientOf(owner: string): string {
+  const end = owner.indexOf(':');
+  return end < 0 ? owner : owner.slice(0, end);
+}
+
+function hostName(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .slice(0, LONGEST_CLIENT_NAME) || 'host'
+  );
+}

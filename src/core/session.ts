@@ -1,0 +1,180 @@
+import { LockClosedError, LockLostError, LockTimeoutError } from '../errors.ts';
+import type { Grant, LockBackend } from './backend.ts';
+import { backoffMs } from './backoff.ts';
+import { pause } from './clock.ts';
+import { ignoreBackendError, Lock } from './lock.ts';
+import { PendingRequest } from './request.ts';
+
+/** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
+const CLOSE_PATIENCE_MS = 5_000;
+/** From this many leases on, those that ran out unreleased are looked for now and then. */
+const PRUNE_FROM = 1_024;
+
+interface Ending {
+  /** Ends it early. */
+  stop(): void;
+  readonly scope: object;
+}
+
+/**
+ * What one client has open on a backend: pending acquires, held leases, running watches. A `scope` is whoever
+ * asked (a creator), so that closing one creator leaves the others of the client alone.
+ */
+export class Session {
+  readonly backend: LockBackend;
+  readonly #done: () => Promise<void>;
+  readonly #pending = new Set<PendingRequest>();
+  readonly #held = new Map<Lock, object>();
+  readonly #endings = new Set<Ending>();
+  readonly #closedScopes = new WeakSet<object>();
+  #pruneAt = PRUNE_FROM;
+  #closing: Promise<void> | undefined;
+
+  /** `done` gives the backend back to whoever opened it. */
+  constructor(backend: LockBackend, done: () => Promise<void>) {
+    this.backend = backend;
+    this.#done = done;
+  }
+
+  /** The leases held now, oldest first. */
+  get held(): Lock[] {
+    this.#prune();
+    return [...this.#held.keys()];
+  }
+
+  async acquire(
+    name: string,
+    ttlMs: number,
+    waitMs: number,
+    scope: object,
+    signal?: AbortSignal,
+  ): Promise<Lock> {
+    signal?.throwIfAborted();
+    this.assertOpen(scope);
+    const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), waitMs, scope);
+    if (waitMs > 0)
+      return this.#hold(await this.#settle(request, signal, this.backend.acquire(request)), scope);
+    const grant = await this.#settle(request, signal, this.backend.tryAcquire(request));
+    if (!grant) throw new LockTimeoutError(name, this.backend.clock.now() - request.askedAt);
+    return this.#hold(grant, scope);
+  }
+
+  async tryAcquire(
+    name: string,
+    ttlMs: number,
+    retry: { retries: number; backoff: number },
+    scope: object,
+    signal?: AbortSignal,
+  ): Promise<Lock | null> {
+    for (let attempt = 0; ; attempt++) {
+      signal?.throwIfAborted();
+      this.assertOpen(scope);
+      const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), 0, scope);
+      const grant = await this.#settle(request, signal, this.backend.tryAcquire(request));
+      if (grant) return this.#hold(grant, scope);
+      if (attempt >= retry.retries) return null;
+      await this.#pause(backoffMs(attempt, retry.backoff), scope, signal);
+    }
+  }
+
+  /** Registers something that close() has to end; returns how to take it back. */
+  onClose(scope: object, stop: () => void): () => void {
+    const ending = { stop, scope };
+    this.#endings.add(ending);
+    return () => this.#endings.delete(ending);
+  }
+
+  assertOpen(scope: object): void {
+    if (this.#isClosed(scope)) throw new LockClosedError('the client or creator is closed');
+  }
+
+  /** Ends everything one scope has open: pending acquires reject, held leases are released. */
+  async closeScope(scope: object, release: boolean): Promise<void> {
+    this.#closedScopes.add(scope);
+    await this.#end((candidate) => candidate === scope, release);
+  }
+
+  /** Ends everything, then gives the backend back. */
+  close(release: boolean): Promise<void> {
+    this.#closing ??= Promise.resolve()
+      .then(() => this.#end(() => true, release))
+      .then(this.#done);
+    return this.#closing;
+  }
+
+  #isClosed(scope: object): boolean {
+    return this.#closing !== undefined || this.#closedScopes.has(scope);
+  }
+
+  async #end(includes: (scope: object) => boolean, release: boolean): Promise<void> {
+    for (const ending of [...this.#endings]) if (includes(ending.scope)) ending.stop();
+    for (const request of [...this.#pending]) {
+      if (includes(request.scope)) request.cancel(new LockClosedError('closed while waiting', request.name));
+    }
+    const locks = [...this.#held].filter(([, scope]) => includes(scope)).map(([lock]) => lock);
+    if (!release) {
+      for (const lock of locks) lock.abandon();
+      return;
+    }
+    const patience = pause(this.backend.clock, CLOSE_PATIENCE_MS);
+    const released = Promise.all(locks.map((lock) => lock.release().catch(ignoreEndedLease)));
+    await Promise.race([released, patience.done]);
+    patience.stop();
+  }
+
+  /** Awaits a backend's answer while the caller can still give up. */
+  async #settle<T extends Grant | null>(
+    request: PendingRequest,
+    signal: AbortSignal | undefined,
+    answer: Promise<T>,
+  ): Promise<T> {
+    const abort = signal && (() => request.cancel(signal.reason));
+    if (abort) signal.addEventListener('abort', abort);
+    this.#pending.add(request);
+    try {
+      return await answer;
+    } finally {
+      this.#pending.delete(request);
+      if (abort) signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #hold(grant: Grant, scope: object): Lock {
+    if (this.#isClosed(scope)) {
+      // Granted in the very moment of the close: nobody will take it from us.
+      this.backend.release(grant).catch(ignoreBackendError);
+      throw new LockClosedError('closed while waiting', grant.name);
+    }
+    const lock = new Lock(this.backend, grant, this.#forget);
+    this.#held.set(lock, scope);
+    if (this.#held.size >= this.#pruneAt) this.#prune();
+    return lock;
+  }
+
+  readonly #forget = (lock: Lock): void => {
+    this.#held.delete(lock);
+  };
+
+  /** Drops leases that ran out without a release: asking for the time left makes a lease notice its end. */
+  #prune(): void {
+    for (const lock of this.#held.keys()) void lock.remaining;
+    this.#pruneAt = Math.max(PRUNE_FROM, this.#held.size * 2);
+  }
+
+  async #pause(ms: number, scope: object, signal: AbortSignal | undefined): Promise<void> {
+    const waiting = pause(this.backend.clock, ms);
+    const forget = this.onClose(scope, waiting.stop);
+    signal?.addEventListener('abort', waiting.stop);
+    try {
+      await waiting.done;
+    } finally {
+      forget();
+      signal?.removeEventListener('abort', waiting.stop);
+    }
+  }
+}
+
+/** A lease that is already lost, or whose server is gone, needs no release. */
+function ignoreEndedLease(error: unknown): void {
+  if (!(error instanceof LockLostError)) ignoreBackendError(error);
+}

@@ -1,0 +1,119 @@
+import pDefer, { type DeferredPromise } from 'p-defer';
+import { LockBackendError } from '../errors.ts';
+import type { LockBackend, LockState, Observation } from './backend.ts';
+import type { Alarm } from './clock.ts';
+
+/** A consumer that falls behind by more than this loses the oldest states, not our memory. */
+const LONGEST_BACKLOG = 1_024;
+/** After a lease's end, how long to wait before asking whether it was refreshed, in ms. */
+const EXPIRY_GRACE_MS = 2;
+/** How long to wait before asking again a server that could not be asked, in ms. */
+const RETRY_MS = 500;
+
+/**
+ * The states of one lock: as it is now, then after every grant, release and expiry. Grants and releases are told
+ * by the backend; an expiry tells nobody, so the time left on the lease is what we wait for.
+ */
+export class Watch implements AsyncIterableIterator<LockState, void, undefined> {
+  readonly #backend: LockBackend;
+  readonly #name: string;
+  readonly #states: AsyncGenerator<LockState, void, undefined>;
+  readonly #backlog: LockState[] = [];
+  readonly #register: (watch: Watch) => () => void;
+  #lastHolders: string | undefined;
+  #news: DeferredPromise<void> = pDefer();
+  #expiry: Alarm | undefined;
+  #end: { readonly error?: unknown } | undefined;
+
+  /** Starts at the first `next()`: only then is `register` called, and what it returns when all is cleaned up. */
+  constructor(backend: LockBackend, name: string, register: (watch: Watch) => () => void) {
+    this.#backend = backend;
+    this.#name = name;
+    this.#register = register;
+    this.#states = this.#iterate();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<LockState, void>> {
+    return this.#states.next();
+  }
+
+  return(): Promise<IteratorResult<LockState, void>> {
+    // A generator that awaits something cannot be returned from: wake it up first.
+    this.stop({});
+    return this.#states.return();
+  }
+
+  /** Ends the iteration, with an error if there is one. */
+  stop(end: { readonly error?: unknown }): void {
+    this.#end ??= end;
+    this.#news.resolve();
+  }
+
+  async *#iterate(): AsyncGenerator<LockState, void, undefined> {
+    const unregister = this.#register(this);
+    let observation: Observation | undefined;
+    try {
+      observation = await this.#begin((state) => this.#note(state, observation));
+      await observation?.check();
+      while (!this.#end) {
+        const state = this.#backlog.shift();
+        if (state) yield state;
+        else await this.#nextNews();
+      }
+      if (this.#end && 'error' in this.#end) throw this.#end.error;
+    } finally {
+      this.#end ??= {};
+      this.#expiry?.cancel();
+      await observation?.stop();
+      unregister();
+    }
+  }
+
+  /** Undefined when stopped meanwhile: a server that does not answer must not keep anybody. */
+  async #begin(onChange: (state: LockState) => void): Promise<Observation | undefined> {
+    if (this.#end) return undefined;
+    const starting = this.#backend.watch(this.#name, onChange);
+    await Promise.race([starting, this.#news.promise]);
+    if (!this.#end) return starting;
+    starting.then((observation) => observation.stop()).catch(() => {});
+    return undefined;
+  }
+
+  async #nextNews(): Promise<void> {
+    await this.#news.promise;
+    this.#news = pDefer();
+  }
+
+  #note(state: LockState, observation: Observation | undefined): void {
+    if (this.#end) return;
+    if (observation) this.#awaitExpiry(state, observation);
+    // Only grants, releases and expiries count; they all show in who holds.
+    const holders = state.holders.map((holder) => holder.fencingToken).join();
+    if (holders === this.#lastHolders) return;
+    this.#lastHolders = holders;
+    this.#backlog.push(state);
+    if (this.#backlog.length > LONGEST_BACKLOG) this.#backlog.shift();
+    this.#news.resolve();
+  }
+
+  #awaitExpiry(state: LockState, observation: Observation): void {
+    this.#expiry?.cancel();
+    if (state.holders.length === 0) return;
+    const soonest = Math.min(...state.holders.map((holder) => holder.remainingTtl));
+    this.#checkIn(soonest + EXPIRY_GRACE_MS, observation);
+  }
+
+  #checkIn(ms: number, observation: Observation): void {
+    const { clock } = this.#backend;
+    this.#expiry = clock.callAt(clock.now() + ms, () => {
+      observation.check().catch((error: unknown) => {
+        if (error instanceof LockBackendError && error.retryable) this.#checkIn(RETRY_MS, observation);
+        else this.stop({ error });
+      });
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/** Why a lease ended without our release. */
+export type LossReason = 'expired' | 'taken' | 'forced';
+
+/**
+ * What kept the server from doing what we asked: `unavailable` (no answer, or it says that it cannot serve
+ * now), `denied` (authentication, TLS or an access rule), `foreign` (the key holds something that is not
+ * ours), `failed` (anything else it answered).
+ */
+export type BackendFault = 'unavailable' | 'denied' | 'foreign' | 'failed';
+
+/** Base of every error this library rejects with. Switch on `code` or `instanceof`, never on the text. */
+export abstract class LockError extends Error {
+  /** Stable machine-readable code, one for each class. */
+  abstract readonly code: string;
+  /** Name of the lock concerned, if there is one. */
+  readonly lockName: string | undefined;
+
+  constructor(message: string, lockName?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.lockName = lockName;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** An argument is out of bounds. Thrown before anything is sent. */
+export class LockArgumentError extends LockError {
+  readonly code = 'ERR_LOCK_ARGUMENT';
+  /** Name of the argument. */
+  readonly argument: string;
+  /** The value that was refused. */
+  readonly value: unknown;
+
+  constructor(argument: string, value: unknown, bounds: string) {
+    super(`${argument} must be ${bounds}, got ${describe(value)}`);
+    this.argument = argument;
+    this.value = value;
+  }
+}
+
+/** The lock was not to be had within the wait timeout. */
+export class LockTimeoutError extends LockError {
+  readonly code = 'ERR_LOCK_TIMEOUT';
+  /** How long the caller waited, in ms. */
+  readonly waited: number;
+
+  constructor(lockName: string, waited: number) {
+    super(`lock ${describe(lockName)} was not granted within ${Math.round(waited)} ms`, lockName);
+    this.waited = waited;
+  }
+}
+
+const LOSSES: Record<LossReason, string> = {
+  expired: 'its lease ran out before it was released or refreshed',
+  taken: 'the server no longer knows the lease as ours',
+  forced: 'somebody released it by force',
+};
+
+/** The lease ended without our release: what was done since is not protected by the lock. */
+export class LockLostError extends LockError {
+  readonly code = 'ERR_LOCK_LOST';
+  readonly reason: LossReason;
+
+  constructor(lockName: string, reason: LossReason) {
+    super(`lock ${describe(lockName)} was lost: ${LOSSES[reason]}`, lockName);
+    this.reason = reason;
+  }
+}
+
+/** The server could not be asked, or refused. `cause` is the underlying error. */
+export class LockBackendError extends LockError {
+  readonly code = 'ERR_LOCK_BACKEND';
+  readonly reason: BackendFault;
+  /** Whether the same request may succeed later without anybody changing a setting. */
+  readonly retryable: boolean;
+
+  constructor(message: string, fault: { reason: BackendFault; retryable: boolean }, options?: ErrorDetails) {
+    super(message, options?.lockName, options);
+    this.reason = fault.reason;
+    this.retryable = fault.retryable;
+  }
+}
+
+/** The creator or client was closed, or the lease was already released. */
+export class LockClosedError extends LockError {
+  readonly code = 'ERR_LOCK_CLOSED';
+}
+
+interface ErrorDetails extends ErrorOptions {
+  readonly lockName?: string | undefined;
+}
+
+/** A value as it may stand in a message: quoted, escaped and short. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    const quoted = JSON.stringify(value);
+    return quoted.length > 80 ? `${quoted.slice(0, 79)}…" (${value.length} characters)` : quoted;
+  }
+  if (typeof value === 'object' && value !== null) return `an instance of ${className(value)}`;
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+function className(value: object): string {
+  const maker: unknown = Object.getPrototypeOf(value)?.constructor;
+  return typeof maker === 'function' ? maker.name : 'Object';
+}

@@ -1,0 +1,128 @@
+import type { LeaseRequest } from '../core/backend.ts';
+import type { Clock } from '../core/clock.ts';
+import { driftMs, leaseDeadline } from '../core/deadline.ts';
+import { Waiter } from '../core/waiter.ts';
+import { LockBackendError } from '../errors.ts';
+import type { Answer, CommandLink } from './command-link.ts';
+import type { InboxMessage } from './inbox-message.ts';
+import type { Protocol } from './protocol.ts';
+import { parseAcquireReply } from './scripts/acquire.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+/** How far two clocks may run apart, in ms for each ms, before we call it a step of one of them. */
+const CLOCK_RATE_TOLERANCE = 0.001;
+const CLOCK_READ_TOLERANCE_MS = 1;
+
+/** What an acquisition needs of the client it belongs to. */
+export interface AcquisitionContext {
+  readonly link: CommandLink;
+  readonly protocol: Protocol;
+  readonly clock: Clock;
+  /** The room for this name, made when the first waiter is queued. */
+  roomFor(name: string): WaitingRoom;
+  findRoom(name: string): WaitingRoom | undefined;
+  /** Called once, when the acquisition is granted or has failed. */
+  ended(acquisition: Acquisition): void;
+  /** The server may hold something for an acquisition that nobody waits for any more. */
+  giveBack(acquisition: Acquisition): void;
+}
+
+type GrantMessage = Extract<InboxMessage, { kind: 'granted' }>;
+
+/** One acquire on its way: asked, queued, granted by a reply or by a message. */
+export class Acquisition {
+  readonly waiter: Waiter;
+  /** Whether the server may know of it. */
+  asked = false;
+  readonly #context: AcquisitionContext;
+  #arrivalUs: string | undefined;
+  #early: GrantMessage | undefined;
+
+  constructor(owner: string, request: LeaseRequest, context: AcquisitionContext) {
+    this.#context = context;
+    this.waiter = new Waiter(owner, request, context.clock, () => context.ended(this));
+  }
+
+  /** Asks once, without queueing. False when somebody has the lock or is in line for it. */
+  async try(until = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const call = this.#call('try');
+    for (;;) {
+      this.asked = true;
+      const kind = this.#take(await this.#context.link.run(call, until));
+      if (kind !== 'refused' && kind !== 'more') return true;
+      this.asked = false;
+      if (kind === 'refused' || this.waiter.outcome !== 'waiting') return false;
+    }
+  }
+
+  /** Asks for the lock, in line; again with the old place. Never rejects: what fails for good ends the wait. */
+  async ask(): Promise<void> {
+    const { waiter } = this;
+    try {
+      let kind: string | undefined;
+      do {
+        this.asked = true;
+        const call = this.#call(this.#arrivalUs ?? 'queue');
+        const isMoot = () => waiter.outcome !== 'waiting';
+        const answer = await this.#context.link.persist(call, waiter.request.deadline, isMoot);
+        kind = answer && this.#take(answer);
+      } while (kind === 'more' && waiter.outcome === 'waiting');
+    } catch (error) {
+      waiter.fail(error);
+    }
+  }
+
+  /** A releaser says that it has granted to us. */
+  receive(message: GrantMessage): void {
+    const { waiter } = this;
+    const anchor = this.#context.findRoom(waiter.request.name)?.anchor;
+    if (!anchor) {
+      // It has overtaken the reply to our enqueue, which will date it.
+      this.#early = message;
+      return;
+    }
+    const now = this.#context.clock.now();
+    const grantedAt = anchor.sentAt + (message.grantedAtUs - anchor.serverUs) / 1_000;
+    const tolerance = CLOCK_READ_TOLERANCE_MS + (now - anchor.sentAt) * CLOCK_RATE_TOLERANCE;
+    const deadline = leaseDeadline(Math.min(grantedAt, now), message.ttlMs);
+    // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
+    if (grantedAt > now + tolerance || deadline <= now) void this.ask();
+    else waiter.grant(message.fencingToken, deadline);
+  }
+
+  #call(place: string) {
+    const { name, ttlMs } = this.waiter.request;
+    return this.#context.protocol.acquire(name, this.waiter.owner, ttlMs, place);
+  }
+
+  #take({ reply: raw, sentAt }: Answer): string {
+    const { waiter } = this;
+    const { name, ttlMs } = waiter.request;
+    const reply = parseAcquireReply(raw);
+    if (!reply) {
+      throw new LockBackendError(
+        `Redis answered something else than our script: ${String(raw)}`,
+        { reason: 'failed', retryable: false },
+        { lockName: name },
+      );
+    }
+    if (waiter.outcome === 'failed') {
+      // The answer comes after we gave up; whatever it gave must be given back.
+      if (reply.kind !== 'refused') this.#context.giveBack(this);
+    } else if (reply.kind === 'granted') {
+      waiter.grant(reply.fencingToken, sentAt + reply.leftMs - driftMs(ttlMs));
+    } else if (reply.kind === 'queued' && waiter.outcome === 'waiting') {
+      this.#arrivalUs = reply.arrivalUs;
+      this.#context.roomFor(name).admit(this, { sentAt, serverUs: reply.serverUs }, reply.leftMs);
+      waiter.startTimer();
+      this.#settleEarly();
+    }
+    return reply.kind;
+  }
+
+  #settleEarly(): void {
+    const early = this.#early;
+    this.#early = undefined;
+    if (early) this.receive(early);
+  }
+}

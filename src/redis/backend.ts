@@ -1,0 +1,166 @@
+import type { Redis } from 'ioredis';
+import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
+import { type Clock, pause } from '../core/clock.ts';
+import { Owners } from '../core/owner.ts';
+import { LockClosedError } from '../errors.ts';
+import { CommandLink } from './command-link.ts';
+import { connectionEnded } from './errors.ts';
+import { Inbox } from './inbox.ts';
+import type { InboxMessage } from './inbox-message.ts';
+import { Keys } from './keys.ts';
+import { Leases } from './leases.ts';
+import type { RedisSettings } from './options.ts';
+import { Protocol } from './protocol.ts';
+import { readState, StateWatch } from './state-watch.ts';
+import { Subscriber } from './subscriber.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel): one pair of connections. */
+export class RedisBackend implements LockBackend {
+  readonly kind = 'redis';
+  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly clock: Clock;
+  readonly #redis: Redis;
+  readonly #owned: boolean;
+  readonly #settings: RedisSettings;
+  readonly #keys: Keys;
+  readonly #link: CommandLink;
+  readonly #subscriber: Subscriber;
+  readonly #inbox: Inbox;
+  readonly #protocol: Protocol;
+  readonly #line: WaitingLine;
+  readonly #leases: Leases;
+  #closing: Promise<void> | undefined;
+
+  /** `owned`: the command connection is ours to end. */
+  constructor(redis: Redis, settings: RedisSettings, clock: Clock, owned: boolean) {
+    this.#redis = redis;
+    this.#owned = owned;
+    this.#settings = settings;
+    this.clock = clock;
+    const owners = new Owners(settings.clientName);
+    this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
+    this.#protocol = new Protocol(this.#keys, settings.fenceRetentionMs, settings.safetyNetMs);
+    this.#leases = new Leases(clock);
+    this.#link = new CommandLink(redis, clock, settings.commandTimeoutMs);
+    this.#subscriber = new Subscriber(redis, clock);
+    this.#inbox = new Inbox(
+      this.#subscriber,
+      this.#keys.inboxes + owners.client,
+      (message) => this.#receive(message),
+      () => this.#line.askAll(),
+    );
+    this.#line = new WaitingLine({
+      link: this.#link,
+      protocol: this.#protocol,
+      clock,
+      owners,
+      inbox: this.#inbox,
+      leases: this.#leases,
+      safetyNetMs: settings.safetyNetMs,
+    });
+    redis.on('end', this.#onEnd);
+  }
+
+  async acquire(request: LeaseRequest): Promise<Grant> {
+    this.#assertOpen(request.name);
+    return this.#line.acquire(request);
+  }
+
+  async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
+    this.#assertOpen(request.name);
+    return this.#line.tryAcquire(request);
+  }
+
+  async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    const { reply } = await this.#link.run(
+      this.#protocol.refresh(grant.name, grant.owner, ttlMs),
+      grant.deadline,
+    );
+    return reply === 1;
+  }
+
+  async release(grant: Grant): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    this.#leases.delete(grant);
+    const call = this.#protocol.release(grant.name, grant.owner);
+    for (;;) {
+      const answer = await this.#link.persist(call, grant.deadline, undefined, Number.POSITIVE_INFINITY);
+      // Sent more than once, it may have been the first sending that released it.
+      if (answer?.reply !== 2) return answer?.reply === 1 || answer?.repeated === true;
+    }
+  }
+
+  onForced(grant: Grant, listener: () => void): () => void {
+    // Without an inbox the next refresh finds out.
+    this.#inbox.open().catch(() => {});
+    return this.#leases.onForced(grant, listener);
+  }
+
+  async inspect(name: string): Promise<LockState> {
+    this.#assertOpen(name);
+    const { state } = await readState({ link: this.#link, protocol: this.#protocol }, name, '');
+    return state;
+  }
+
+  async forceRelease(name: string): Promise<boolean> {
+    this.#assertOpen(name);
+    for (;;) {
+      const { reply } = await this.#link.run(this.#protocol.release(name, 'force'));
+      if (reply !== 2) return reply === 1;
+    }
+  }
+
+  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
+    const context = {
+      link: this.#link,
+      protocol: this.#protocol,
+      clock: this.clock,
+      subscriber: this.#subscriber,
+      safetyNetMs: this.#settings.safetyNetMs,
+    };
+    return new StateWatch(context, name, this.#keys.events(name), onChange).start();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#line.failAll((name) => new LockClosedError('closed while waiting', name));
+    const patience = pause(this.clock, this.#settings.commandTimeoutMs);
+    await Promise.race([this.#line.chased().then(() => this.#link.drained()), patience.done]);
+    patience.stop();
+    this.#redis.off('end', this.#onEnd);
+    this.#subscriber.close();
+    this.#link.close();
+    if (this.#owned) this.#redis.disconnect();
+  }
+
+  #assertOpen(name: string): void {
+    if (this.#closing) throw new LockClosedError('the backend is closed', name);
+  }
+
+  /** The user has ended the connection: nothing will come, so nobody must wait for it. */
+  readonly #onEnd = (): void => {
+    this.#line.failAll((name) => connectionEnded(name));
+  };
+
+  #receive(message: InboxMessage): void {
+    if (message.kind === 'forced') {
+      this.#leases.forced(message.owner);
+      return;
+    }
+    const acquisition = this.#line.find(message.owner);
+    if (acquisition) {
+      acquisition.receive(message);
+      return;
+    }
+    // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
+    const name = this.#keys.nameOf(message.key);
+    if (name !== undefined && !this.#leases.has(message.owner))
+      this.#line.chase(name, message.owner, message.ttlMs);
+  }
+}

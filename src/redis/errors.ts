@@ -1,0 +1,70 @@
+import { type BackendFault, describe, LockBackendError } from '../errors.ts';
+
+/**
+ * What the error texts of Redis and ioredis mean. The only place that looks at them. `retryable` is what may pass
+ * by itself: a failover, a restart, a script that blocks the server, a full disk, a cut link.
+ */
+const MEANINGS: readonly [RegExp, BackendFault, boolean][] = [
+  [
+    /^(NOAUTH|WRONGPASS|NOPERM|BATONDENIED)|^ERR (ACL failure|Client sent AUTH|AUTH |invalid password)/,
+    'denied',
+    false,
+  ],
+  [/^(BATONFOREIGN|WRONGTYPE)|-WRONGTYPE /, 'foreign', false],
+  // Within scripts, servers before 7 report the code after a hyphen.
+  [
+    /(^|-)(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|MISCONF|OOM)\b/,
+    'unavailable',
+    true,
+  ],
+];
+
+/** Errors of TLS come with codes such as these; waiting does not mend a certificate. */
+const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$|HOSTNAME_MISMATCH)/;
+
+/** An error of ioredis, of the server or of a socket as one of ours. */
+export function toBackendError(error: unknown, lockName?: string): LockBackendError {
+  const cause = error instanceof Error ? error : new Error(describe(error));
+  const meaning = meaningOf(cause);
+  const said = cause.message === '' ? nameOf(cause) : cause.message;
+  return new LockBackendError(`Redis: ${said}`, meaning, { cause, lockName });
+}
+
+/** Whether a connection that fails so will fail so again until somebody changes a setting. */
+export function isPermanent(error: unknown): boolean {
+  return error instanceof Error && !meaningOf(error).retryable && meaningOf(error).reason === 'denied';
+}
+
+function meaningOf(error: Error): { reason: BackendFault; retryable: boolean } {
+  const code = 'code' in error ? String(error.code) : '';
+  if (TLS_CODE.test(code)) return { reason: 'denied', retryable: false };
+  if (error.name !== 'ReplyError') return { reason: 'unavailable', retryable: true };
+  const found = MEANINGS.find(([text]) => text.test(error.message));
+  return found ? { reason: found[1], retryable: found[2] } : { reason: 'failed', retryable: false };
+}
+
+function nameOf(error: Error): string {
+  return 'code' in error ? String(error.code) : error.name;
+}
+
+/** The server did not answer in time; `cause` says what we know of the connection. */
+export function noAnswer(cause: Error | undefined, lockName?: string): LockBackendError {
+  const message = cause
+    ? `Redis does not answer: ${cause.message || nameOf(cause)}`
+    : 'Redis does not answer in time';
+  return new LockBackendError(
+    message,
+    { reason: 'unavailable', retryable: true },
+    cause ? { cause, lockName } : { lockName },
+  );
+}
+
+/** The user's connection was ended; it will not come back by itself. */
+export function connectionEnded(lockName?: string): LockBackendError {
+  const cause = new Error('the Redis connection has ended');
+  return new LockBackendError(
+    cause.message,
+    { reason: 'unavailable', retryable: false },
+    { cause, lockName },
+  );
+}

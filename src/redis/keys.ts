@@ -1,0 +1,49 @@
+/**
+ * Where a lock's data lives. All keys of one name share the hash tag `{name}`, so they stay on one slot of a
+ * cluster. Channel names are complete (ioredis adds its `keyPrefix` to keys of scripts by itself, and to channels
+ * twice after a reconnect, see FAILURES row 26).
+ */
+export class Keys {
+  readonly #keyPrefix: string;
+  readonly #prefix: string;
+
+  /** `keyPrefix` is what ioredis puts before keys; `prefix` is ours. */
+  constructor(keyPrefix: string, prefix: string) {
+    this.#keyPrefix = keyPrefix;
+    this.#prefix = prefix;
+  }
+
+  /** As handed to ioredis, which adds its `keyPrefix`. */
+  record(name: string): string {
+    return `${this.#prefix}:{${escapeBraces(name)}}`;
+  }
+
+  /** The channel on which a watched lock publishes its states. */
+  events(name: string): string {
+    return `${this.#keyPrefix}${this.record(name)}:events`;
+  }
+
+  /** What the channel names of all inboxes begin with. */
+  get inboxes(): string {
+    return `${this.#keyPrefix}${this.#prefix}:inbox:`;
+  }
+
+  /** The name whose record has this full key; undefined for a key that is not ours. */
+  nameOf(key: string): string | undefined {
+    const start = `${this.#keyPrefix}${this.#prefix}:{`;
+    if (!key.startsWith(start) || !key.endsWith('}')) return undefined;
+    return unescapeBraces(key.slice(start.length, -1));
+  }
+}
+
+/**
+ * A closing brace would end the hash tag early, and a name that begins with one would have none, so that its keys
+ * would land on different slots.
+ */
+function escapeBraces(name: string): string {
+  return name.replace(/[%}]/g, (character) => (character === '%' ? '%25' : '%7D'));
+}
+
+function unescapeBraces(escaped: string): string {
+  return escaped.replaceAll('%7D', '}').replaceAll('%25', '%');
+}

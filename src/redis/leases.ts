@@ -1,0 +1,46 @@
+import type { Grant } from '../core/backend.ts';
+import type { Clock } from '../core/clock.ts';
+
+/** From this many on, leases that ran out unreleased are forgotten now and then. */
+const PRUNE_FROM = 1_024;
+
+/** The leases this client has been granted and not released: a late message about one is no surprise. */
+export class Leases {
+  readonly #clock: Clock;
+  readonly #grants = new Map<string, Grant>();
+  readonly #listeners = new Map<string, () => void>();
+  #pruneAt = PRUNE_FROM;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(grant: Grant): void {
+    if (this.#grants.size >= this.#pruneAt) this.#prune();
+    this.#grants.set(grant.owner, grant);
+  }
+
+  has(owner: string): boolean {
+    return this.#grants.has(owner);
+  }
+
+  delete({ owner }: Grant): void {
+    this.#grants.delete(owner);
+  }
+
+  /** Calls `listener` when the server says that the lease was released by force; returns how to stop. */
+  onForced({ owner }: Grant, listener: () => void): () => void {
+    this.#listeners.set(owner, listener);
+    return () => this.#listeners.delete(owner);
+  }
+
+  forced(owner: string): void {
+    this.#listeners.get(owner)?.();
+  }
+
+  #prune(): void {
+    const now = this.#clock.now();
+    for (const [owner, grant] of this.#grants) if (grant.deadline <= now) this.#grants.delete(owner);
+    this.#pruneAt = Math.max(PRUNE_FROM, this.#grants.size * 2);
+  }
+}

@@ -1,0 +1,51 @@
+import type { LockState } from '../../core/backend.ts';
+import { clientOf } from '../../core/owner.ts';
+import { Script } from '../script.ts';
+import { READ_RECORD, READ_TIME } from './fragments.ts';
+
+/**
+ * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
+ * the new state, until nobody listens any more.
+ *
+ * KEYS  1 record, 2 queue
+ * ARGV  1 'watch' to mark, else '', 2 fence retention (ms)
+ * Reply `<server time, µs> <waiters> <record>`, the same text that is published
+ */
+export const inspectScript = new Script(`
+${READ_RECORD}
+${READ_TIME}
+readTime()
+if ARGV[1] == 'watch' and not watched then
+  if fence == 0 then
+    redis.call('SET', KEYS[1], string.format('%.0f 0 - watched', us), 'PX', ARGV[2])
+  else
+    local lease = string.format('%.0f %.0f %s', fence, leaseEnd, holder)
+    redis.call('SET', KEYS[1], lease .. ' watched', 'KEEPTTL')
+  end
+end
+return string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), record or '')
+`);
+
+/** A state text, and the server time in µs at which it was so. */
+export interface TimedState {
+  readonly serverUs: number;
+  readonly state: LockState;
+}
+
+/** Undefined for a text that our scripts cannot have written. */
+export function parseState(name: string, text: unknown): TimedState | undefined {
+  const match = typeof text === 'string' ? STATE.exec(text) : null;
+  if (!match) return undefined;
+  const [, serverUs, waiters, fence, leaseEnd, owner] = match;
+  const remainingTtl = Math.max(0, Math.ceil(Number(leaseEnd ?? 0) - Number(serverUs) / 1_000));
+  const held = owner !== undefined && owner !== '-' && remainingTtl > 0;
+  const holders = held
+    ? [{ owner, client: clientOf(owner), units: 1, fencingToken: Number(fence), remainingTtl }]
+    : [];
+  return {
+    serverUs: Number(serverUs),
+    state: { name, capacity: 1, holders, waiters: Number(waiters) },
+  };
+}
+
+const STATE = /^(\d+) (\d+) (?:(\d+)(?: (\d+) (\S+)(?: watched)?)?)?$/;

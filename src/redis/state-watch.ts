@@ -1,0 +1,97 @@
+import type { LockState, Observation } from '../core/backend.ts';
+import type { Alarm, Clock } from '../core/clock.ts';
+import { LockBackendError } from '../errors.ts';
+import type { CommandLink } from './command-link.ts';
+import type { Protocol } from './protocol.ts';
+import { parseState, type TimedState } from './scripts/inspect.ts';
+import type { Listener, Subscriber } from './subscriber.ts';
+
+interface StateWatchContext {
+  readonly link: CommandLink;
+  readonly protocol: Protocol;
+  readonly clock: Clock;
+  readonly subscriber: Subscriber;
+  readonly safetyNetMs: number;
+}
+
+/** Reads a lock's state; with `watch` also asks the server to publish it from now on. */
+export async function readState(
+  context: Pick<StateWatchContext, 'link' | 'protocol'>,
+  name: string,
+  mode: 'watch' | '',
+): Promise<TimedState> {
+  const { reply } = await context.link.run(context.protocol.inspect(name, mode));
+  const state = parseState(name, reply);
+  if (state) return state;
+  throw new LockBackendError(
+    'Redis answered something else than our script',
+    { reason: 'failed', retryable: false },
+    { lockName: name },
+  );
+}
+
+/** Listens to one lock's states for one watcher. */
+export class StateWatch implements Observation, Listener {
+  readonly #context: StateWatchContext;
+  readonly #name: string;
+  readonly #channel: string;
+  readonly #onChange: (state: LockState) => void;
+  #latestUs = 0;
+  #messages = 0;
+  #safetyNet: Alarm | undefined;
+  #stopped = false;
+
+  constructor(
+    context: StateWatchContext,
+    name: string,
+    channel: string,
+    onChange: (state: LockState) => void,
+  ) {
+    this.#context = context;
+    this.#name = name;
+    this.#channel = channel;
+    this.#onChange = onChange;
+  }
+
+  async start(): Promise<this> {
+    await this.#context.subscriber.subscribe(this.#channel, this);
+    this.#armSafetyNet();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#safetyNet?.cancel();
+    await this.#context.subscriber.unsubscribe(this.#channel, this);
+  }
+
+  async check(): Promise<void> {
+    const messages = this.#messages;
+    const { serverUs, state } = await readState(this.#context, this.#name, 'watch');
+    // A message that came meanwhile may tell of something later than this reply.
+    const overtaken = this.#messages > messages && this.#latestUs >= serverUs;
+    if (!overtaken && !this.#stopped) this.#onChange(state);
+  }
+
+  onMessage(message: string): void {
+    const parsed = parseState(this.#name, message);
+    if (!parsed || this.#stopped) return;
+    this.#messages += 1;
+    this.#latestUs = parsed.serverUs;
+    this.#onChange(parsed.state);
+  }
+
+  onRestored(): void {
+    // What fails here is made good by the safety net.
+    this.check().catch(() => {});
+  }
+
+  /** The server forgets that we watch when it loses its data or its subscribers; then only asking again helps. */
+  #armSafetyNet(): void {
+    const { clock, safetyNetMs } = this.#context;
+    this.#safetyNet = clock.callAt(clock.now() + safetyNetMs, () => {
+      this.onRestored();
+      this.#armSafetyNet();
+    });
+  }
+}

@@ -1,0 +1,92 @@
+import type { Alarm, Clock } from '../core/clock.ts';
+import type { Acquisition } from './acquisition.ts';
+
+/** Spreads the pokes of many clients that wait for the same lock, in ms. */
+const POKE_JITTER_MS = 50;
+/** A lease ends at a whole ms of the server's clock; a poke before that would be in vain. */
+const POKE_MARGIN_MS = 2;
+
+/** An exchange with the server: at the local instant `sentAt` or later, its clock read `serverUs`. */
+export interface Anchor {
+  readonly sentAt: number;
+  readonly serverUs: number;
+}
+
+/**
+ * This client's waiters for one name. They share one timer, the poke: the first of them asks again when the holder's
+ * lease has run out, and at the latest when the safety net is due. That is all that is ever asked while waiting.
+ */
+export class WaitingRoom {
+  /** The latest exchange with the server, which dates its grants; undefined after a reconnect. */
+  anchor: Anchor | undefined;
+  readonly #clock: Clock;
+  readonly #safetyNetMs: number;
+  readonly #queued = new Set<Acquisition>();
+  #poker: Acquisition | undefined;
+  #pokeAt = 0;
+  #alarmAt = Number.POSITIVE_INFINITY;
+  #alarm: Alarm | undefined;
+
+  constructor(clock: Clock, safetyNetMs: number) {
+    this.#clock = clock;
+    this.#safetyNetMs = safetyNetMs;
+  }
+
+  get empty(): boolean {
+    return this.#queued.size === 0;
+  }
+
+  /** Somebody has been told to queue, behind a lease that ends in `leftMs`. */
+  admit(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
+    this.anchor = anchor;
+    this.#queued.add(acquisition);
+    if (this.#poker === acquisition) this.#poker = undefined;
+    this.#pokeIn(leftMs);
+  }
+
+  /** Somebody does not wait any more; `leaseMs` is the length of the lease if that is because it was granted. */
+  leave(acquisition: Acquisition, leaseMs: number | undefined): void {
+    if (!this.#queued.delete(acquisition)) return;
+    const wasPoker = this.#poker === acquisition;
+    if (wasPoker) this.#poker = undefined;
+    if (this.empty) this.#disarm();
+    else if (leaseMs !== undefined) this.#pokeIn(leaseMs);
+    else if (wasPoker) this.#poke();
+  }
+
+  /** The inbox was deaf for a while: everybody asks again, with the old place. */
+  askAll(): void {
+    this.anchor = undefined;
+    for (const acquisition of this.#queued) void acquisition.ask();
+  }
+
+  #pokeIn(leftMs: number): void {
+    const delay = Math.min(leftMs + POKE_MARGIN_MS + Math.random() * POKE_JITTER_MS, this.#safetyNetMs);
+    this.#pokeAt = this.#clock.now() + delay;
+    // An alarm that comes too early looks again; resetting it at each grant would cost more.
+    if (this.#pokeAt < this.#alarmAt) this.#arm();
+  }
+
+  #arm(): void {
+    this.#alarm?.cancel();
+    this.#alarmAt = this.#pokeAt;
+    this.#alarm = this.#clock.callAt(this.#pokeAt, () => {
+      this.#disarm();
+      if (this.#clock.now() < this.#pokeAt) this.#arm();
+      else this.#poke();
+    });
+  }
+
+  #disarm(): void {
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+  }
+
+  #poke(): void {
+    if (this.#poker) return;
+    const [first] = this.#queued;
+    this.#poker = first;
+    void first?.ask();
+  }
+}

@@ -1,0 +1,80 @@
+import { Redis } from 'ioredis';
+import type { LockBackend } from './core/backend.ts';
+import { systemClock } from './core/clock.ts';
+import { Session } from './core/session.ts';
+import { LockArgumentError } from './errors.ts';
+import { RedisBackend } from './redis/backend.ts';
+import { type RedisBackendOptions, redisSettings } from './redis/options.ts';
+
+/** Where locks live: an ioredis instance (of yours, never closed by us), a Redis URL, or a backend. */
+export type LockSource = Redis | LockBackend | string;
+
+interface SharedBackend {
+  readonly backend: LockBackend;
+  users: number;
+}
+
+/** One pair of connections for each ioredis instance, and one count of users for each backend. */
+const opened = new WeakMap<object, SharedBackend>();
+
+/**
+ * Locks on one Redis server, or on what ioredis reaches through Sentinels. `source` is a URL (`redis://`,
+ * `rediss://`; the connection is then ours and ends with `close`) or your own ioredis instance, which is neither
+ * changed nor closed. Throws `LockArgumentError`.
+ */
+export function redisBackend(source: Redis | string, options?: RedisBackendOptions): LockBackend {
+  const settings = redisSettings(options);
+  if (typeof source === 'string') return new RedisBackend(connect(source), settings, systemClock, true);
+  if (isRedis(source)) return new RedisBackend(source, settings, systemClock, false);
+  throw new LockArgumentError('source', source, 'an ioredis Redis instance or a URL');
+}
+
+/** A session on what is behind a source. Whoever closes the last session on a backend closes the backend. */
+export function openSession(source: LockSource): Session {
+  if (typeof source === 'string') {
+    const backend = redisBackend(source);
+    return new Session(backend, () => backend.close());
+  }
+  const shared = opened.get(source) ?? { backend: backendOf(source), users: 0 };
+  opened.set(source, shared);
+  shared.users += 1;
+  return new Session(shared.backend, async () => {
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    opened.delete(source);
+    await shared.backend.close();
+  });
+}
+
+function backendOf(source: Redis | LockBackend): LockBackend {
+  if (isRedis(source)) return redisBackend(source);
+  if (isBackend(source)) return source;
+  throw new LockArgumentError('source', source, 'an ioredis Redis instance, a Redis URL or a backend');
+}
+
+function connect(url: string): Redis {
+  if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new LockArgumentError('source', url, 'a URL that begins with redis:// or rediss://');
+  }
+  const redis = new Redis(url);
+  // Failures reach whoever is waiting for an answer; without a listener ioredis would print each.
+  redis.on('error', () => {});
+  return redis;
+}
+
+/** By shape, since an application may have its own copy of ioredis. */
+function isRedis(source: unknown): source is Redis {
+  return (
+    hasMethods(source, ['evalsha', 'duplicate', 'on', 'disconnect']) &&
+    !('isCluster' in source && source.isCluster)
+  );
+}
+
+function isBackend(source: unknown): source is LockBackend {
+  return hasMethods(source, ['acquire', 'tryAcquire', 'refresh', 'release', 'inspect', 'watch', 'close']);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof Reflect.get(value, name) === 'function');
+}
