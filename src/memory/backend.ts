@@ -30,7 +30,6 @@ export class MemoryBackend implements LockBackend {
   readonly #resources = new Map<string, Resource>();
   #pruneAt = PRUNE_FROM;
   #lastFence = 0;
-  #closed = false;
 
   constructor(clock: Clock, clientName?: string) {
     this.clock = clock;
@@ -91,16 +90,14 @@ export class MemoryBackend implements LockBackend {
     };
   }
 
+  /** There is no connection to end: the locks stay, for whoever uses this backend next. */
   async close(): Promise<void> {
-    this.#closed = true;
     for (const resource of this.#resources.values()) {
-      resource.close((name) => new LockClosedError('closed while waiting', name));
+      resource.failWaiters((name) => new LockClosedError('closed while waiting', name));
     }
-    this.#resources.clear();
   }
 
   #resource(name: string): Resource {
-    if (this.#closed) throw new LockClosedError('the backend is closed', name);
     let resource = this.#resources.get(name);
     if (!resource) {
       resource = new Resource(name, this.clock, () => this.#nextFence());

@@ -95,9 +95,8 @@ export class Resource {
     return () => this.#watchers.delete(watcher);
   }
 
-  close(error: (name: string) => Error): void {
+  failWaiters(error: (name: string) => Error): void {
     for (const waiter of [...this.#queue]) waiter.fail(error(this.#name));
-    this.#expiry?.cancel();
   }
 
   #holder(): Lease | undefined {

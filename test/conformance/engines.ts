@@ -1,0 +1,78 @@
+import { Redis } from 'ioredis';
+import type { LockBackend } from '../../src/index.ts';
+import { memoryBackend, redisBackend } from '../../src/index.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startSentinel } from '../support/sentinel.ts';
+
+/** A running engine: clients of one and the same set of locks. */
+export interface Fixture {
+  /** A backend as one process has it; for engines with a server, on connections of its own. */
+  connect(): LockBackend;
+  stop(): Promise<void>;
+}
+
+/** One engine that the suite runs over. */
+export interface Engine {
+  readonly title: string;
+  /** The folder of `src` that it stands for. */
+  readonly folder: string;
+  start(): Promise<Fixture>;
+}
+
+/** Every engine of the library. The suite fails when a folder of `src` with a backend is missing here. */
+export const ENGINES: readonly Engine[] = [
+  {
+    title: 'memory',
+    folder: 'memory',
+    async start() {
+      const backend = memoryBackend();
+      return { connect: () => backend, stop: () => backend.close() };
+    },
+  },
+  {
+    title: 'Redis',
+    folder: 'redis',
+    async start() {
+      const server = await startRedis();
+      return { connect: () => redisBackend(server.url), stop: () => server.stop() };
+    },
+  },
+  {
+    title: 'Redis with RESP2, through a connection of the user, with a key prefix',
+    folder: 'redis',
+    async start() {
+      const server = await startRedis();
+      const connections: Redis[] = [];
+      return {
+        connect() {
+          const redis = new Redis(server.url, { protocol: 2, keyPrefix: 'app:' });
+          connections.push(redis);
+          return redisBackend(redis);
+        },
+        async stop() {
+          for (const redis of connections) redis.disconnect();
+          await server.stop();
+        },
+      };
+    },
+  },
+  {
+    title: 'Redis behind Sentinel',
+    folder: 'redis',
+    async start() {
+      const { name, sentinels, stop } = await startSentinel();
+      const connections: Redis[] = [];
+      return {
+        connect() {
+          const redis = new Redis({ sentinels, name });
+          connections.push(redis);
+          return redisBackend(redis);
+        },
+        async stop() {
+          for (const redis of connections) redis.disconnect();
+          await stop();
+        },
+      };
+    },
+  },
+];

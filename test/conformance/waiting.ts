@@ -1,0 +1,114 @@
+import { expect, it } from 'vitest';
+import { type Lock, LockTimeoutError } from '../../src/index.ts';
+import type { Stage } from './stage.ts';
+
+/** Waiting in line: order, handoff, giving up. */
+export function waitingCases(stage: Stage): void {
+  it('hands the lock to the waiters in the order of their arrival, across clients', async () => {
+    const holder = stage.creator();
+    const creators = [stage.creator(), stage.creator(), stage.creator()];
+    const lock = await holder.acquire(30_000);
+    const order: number[] = [];
+    const waits: Promise<void>[] = [];
+    for (let place = 0; place < 9; place++) {
+      const wait = creators[place % 3]!.acquire(30_000).then(async (granted) => {
+        order.push(place);
+        await granted.release();
+      });
+      waits.push(wait);
+      await stage.queued(holder, place + 1);
+    }
+    await lock.release();
+    await Promise.all(waits);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('keeps the order of the calls of one client', async () => {
+    const creator = stage.creator();
+    const order: number[] = [];
+    const use = async (place: number) => {
+      const lock = await creator.acquire(30_000);
+      order.push(place);
+      await lock.release();
+    };
+    await Promise.all(Array.from({ length: 200 }, (_, place) => use(place)));
+    expect(order).toEqual(Array.from({ length: 200 }, (_, place) => place));
+  });
+
+  it('does not let anybody overtake the line', async () => {
+    const busy = stage.creator();
+    const patient = stage.creator();
+    const lock = await busy.acquire(30_000);
+    const order: string[] = [];
+    const waiting = patient.acquire(30_000).then((granted) => {
+      order.push('patient');
+      return granted;
+    });
+    await stage.queued(busy, 1);
+    const [, again] = await Promise.all([lock.release(), busy.tryAcquire(30_000)]);
+    expect(again).toBeNull();
+    const behind = busy.acquire(30_000).then((granted) => {
+      order.push('busy');
+      return granted;
+    });
+    await (await waiting).release();
+    await (await behind).release();
+    expect(order).toEqual(['patient', 'busy']);
+  });
+
+  it('gives up at the wait timeout, says how long it waited, and leaves the line', async () => {
+    const holder = stage.creator();
+    await holder.acquire(30_000);
+    const error: unknown = await stage
+      .creator()
+      .acquire(30_000, 60)
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LockTimeoutError);
+    expect(error).toMatchObject({ code: 'ERR_LOCK_TIMEOUT', lockName: stage.name });
+    expect((error as LockTimeoutError).waited).toBeGreaterThanOrEqual(60);
+    await stage.queued(holder, 0);
+  });
+
+  it('gives up when the signal aborts, with its reason, and leaves the line', async () => {
+    const holder = stage.creator();
+    await holder.acquire(30_000);
+    const abort = new AbortController();
+    const waiting = stage.creator().acquire(30_000, 30_000, { signal: abort.signal });
+    await stage.queued(holder, 1);
+    const reason = new Error('the user has left');
+    abort.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await stage.queued(holder, 0);
+    await expect(holder.acquire(1_000, 1_000, { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  it('passes over waiters that have given up', async () => {
+    const holder = stage.creator();
+    const lock = await holder.acquire(30_000);
+    const abort = new AbortController();
+    const creator = stage.creator();
+    const leavers = Array.from({ length: 5 }, () =>
+      creator.acquire(30_000, 30_000, { signal: abort.signal }),
+    );
+    await stage.queued(holder, 5);
+    const stayer = stage.creator().acquire(30_000, 30_000);
+    await stage.queued(holder, 6);
+    abort.abort();
+    const settled = await Promise.allSettled(leavers);
+    expect(settled.every(({ status }) => status === 'rejected')).toBe(true);
+    await lock.release();
+    expect((await stayer).fencingToken).toBeGreaterThan(lock.fencingToken);
+  });
+
+  it('hands the lock on when a lease runs out', async () => {
+    const forgetful = stage.creator();
+    const lock = await forgetful.acquire(150);
+    const waiting = [stage.creator(), stage.creator()].map((creator) => creator.acquire(30_000, 10_000));
+    const first: Lock = await Promise.race(waiting);
+    expect(lock.remaining).toBe(0);
+    expect(first.fencingToken).toBeGreaterThan(lock.fencingToken);
+    expect(first.remaining).toBeGreaterThan(20_000);
+    await first.release();
+    await Promise.all(waiting);
+  });
+}
