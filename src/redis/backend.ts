@@ -78,7 +78,7 @@ export class RedisBackend implements LockBackend {
       this.#protocol.refresh(grant.name, grant.owner, ttlMs),
       grant.deadline,
     );
-    return reply === 1;
+    return Number(reply) === 1;
   }
 
   async release(grant: Grant): Promise<boolean> {
@@ -88,7 +88,8 @@ export class RedisBackend implements LockBackend {
     for (;;) {
       const answer = await this.#link.persist(call, grant.deadline, undefined, Number.POSITIVE_INFINITY);
       // Sent more than once, it may have been the first sending that released it.
-      if (answer?.reply !== 2) return answer?.reply === 1 || answer?.repeated === true;
+      const outcome = Number(answer?.reply);
+      if (outcome !== 2) return outcome === 1 || answer?.repeated === true;
     }
   }
 
@@ -108,7 +109,7 @@ export class RedisBackend implements LockBackend {
     this.#assertOpen(name);
     for (;;) {
       const { reply } = await this.#link.run(this.#protocol.release(name, 'force'));
-      if (reply !== 2) return reply === 1;
+      if (Number(reply) !== 2) return Number(reply) === 1;
     }
   }
 

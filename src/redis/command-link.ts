@@ -12,6 +12,7 @@ const RETRY_LONGEST_MS = 1_000;
 
 /** What a script replied, and the local instant before it was sent: the server cannot have run it earlier. */
 export interface Answer {
+  /** With the option `stringNumbers` of ioredis, numbers come as strings. */
   readonly reply: unknown;
   readonly sentAt: number;
   /** The script may have run more than once: it was tried again, or ioredis has resent it. */

@@ -165,10 +165,10 @@ export class WaitingLine implements AcquisitionContext {
   async #chase(name: string, owner: string, giveUpAt: number): Promise<void> {
     const call = this.protocol.release(name, owner);
     try {
-      let answer: unknown;
+      let outcome: number;
       do {
-        answer = (await this.link.persist(call, giveUpAt))?.reply;
-      } while (answer === 2);
+        outcome = Number((await this.link.persist(call, giveUpAt))?.reply);
+      } while (outcome === 2);
     } catch (error) {
       // What the server could not be told ends with its TTL.
       if (!(error instanceof LockBackendError)) throw error;

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
+import { acquireScript } from '../../src/redis/scripts/acquire.ts';
+import { inspectScript } from '../../src/redis/scripts/inspect.ts';
+import { refreshScript } from '../../src/redis/scripts/refresh.ts';
+import { releaseScript } from '../../src/redis/scripts/release.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/wait.ts';
+
+let server: RedisServer;
+let redis: Redis;
+let client: LockClient;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  client = new LockClient(redisBackend(server.url, { fenceRetention: 60_000, safetyNet: 10_000 }));
+});
+afterEach(() => client.close());
+
+it.each(Object.entries({ acquireScript, releaseScript, refreshScript, inspectScript }))(
+  'loads %s on a live server',
+  async (_, script) => {
+    expect(await redis.script('LOAD', script.lua)).toBe(script.sha);
+  },
+);
+
+describe('the data of a lock', () => {
+  it('is one record while it is held, and only the fence when it is free', async () => {
+    const creator = client.creator('plain');
+    const lock = await creator.acquire(30_000);
+    const record = (await redis.get('baton:{plain}')) ?? '';
+    const [fence, leaseEnd, owner] = record.split(' ');
+    expect(fence).toBe(String(lock.fencingToken));
+    expect(owner).toBe(lock.owner);
+    expect(Number(leaseEnd) - Math.floor(lock.fencingToken / 1_000)).toBe(30_000);
+    expect(await redis.pttl('baton:{plain}')).toBeGreaterThan(85_000);
+    await lock.release();
+    expect(await redis.get('baton:{plain}')).toBe(String(lock.fencingToken));
+    const ttl = await redis.pttl('baton:{plain}');
+    expect(ttl).toBeGreaterThan(55_000);
+    expect(ttl).toBeLessThanOrEqual(60_000);
+    expect(await redis.keys('*')).toEqual(['baton:{plain}']);
+  });
+
+  it('is a queue ordered by arrival, which expires if all its waiters die', async () => {
+    const creator = client.creator('queued');
+    await creator.acquire(30_000);
+    for (let i = 0; i < 3; i++) {
+      creator.acquire(30_000).catch(() => {});
+      await until(async () => (await redis.zcard('baton:{queued}:queue')) === i + 1, { what: 'the place' });
+    }
+    const queue = await redis.zrange('baton:{queued}:queue', 0, -1, 'WITHSCORES');
+    expect(queue.filter((_, i) => i % 2 === 0).map((owner) => owner.split(':')[1])).toEqual(['2', '3', '4']);
+    const scores = queue.filter((_, i) => i % 2 === 1).map(Number);
+    expect(scores).toEqual([...new Set(scores)].sort((a, b) => a - b));
+    const ttl = await redis.pttl('baton:{queued}:queue');
+    expect(ttl).toBeGreaterThan(25_000);
+    expect(ttl).toBeLessThanOrEqual(30_000);
+  });
+
+  it('row 16: keeps large numbers exact', async () => {
+    const creator = client.creator('exact');
+    const lock = await creator.acquire(2_147_483_647);
+    const record = (await redis.get('baton:{exact}')) ?? '';
+    expect(record).toMatch(/^\d{16} \d{13} \S+$/);
+    expect(record).not.toContain('e+');
+    expect((await creator.inspect()).holders[0]?.fencingToken).toBe(lock.fencingToken);
+    await creator.close();
+  });
+
+  it('has one hash tag for all keys of a name, whatever the name', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), async (name) => {
+        const lock = await client.creator(name).acquire(30_000);
+        const waiting = client.creator(name).acquire(30_000);
+        await until(async () => (await client.creator(name).inspect()).waiters === 1, { what: 'the waiter' });
+        const keys = await redis.keysBuffer('*');
+        const slots = await Promise.all(
+          keys.map((key) => redis.call('CLUSTER', 'KEYSLOT', key).catch(() => 'off')),
+        );
+        expect(keys).toHaveLength(2);
+        expect(new Set(keys.map((key) => /\{([^}]+)\}/.exec(key.toString())?.[1])).size).toBe(1);
+        await lock.release();
+        await (await waiting).release();
+        await redis.flushall();
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('row 45: a key that holds something foreign', () => {
+  const foreign: Record<string, (key: string) => Promise<unknown>> = {
+    'a list': (key) => redis.lpush(key, 'mine'),
+    'a hash': (key) => redis.hset(key, 'mine', '1'),
+    'a text': (key) => redis.set(key, 'mine'),
+    'a small number': (key) => redis.set(key, '42'),
+    'the lock of another library': (key) =>
+      redis.set(key, '8c6f3a1e-0000-4000-8000-123456789abc', 'PX', 30_000),
+    'nothing at all': (key) => redis.set(key, ''),
+  };
+
+  it.each(Object.keys(foreign))('is a typed error and stays untouched: %s', async (kind) => {
+    await foreign[kind]!('baton:{taken}');
+    const before = await redis.dump('baton:{taken}');
+    const creator = client.creator('taken');
+    const calls = [
+      creator.acquire(30_000, 5_000),
+      creator.acquire(30_000, 0),
+      creator.tryAcquire(30_000),
+      creator.inspect(),
+      creator.forceRelease(),
+      creator.watch().next(),
+    ];
+    for (const call of await Promise.allSettled(calls)) {
+      expect(call).toMatchObject({ status: 'rejected', reason: { reason: 'foreign', retryable: false } });
+      expect(call).toHaveProperty('reason', expect.any(LockBackendError));
+    }
+    expect(await redis.dump('baton:{taken}')).toEqual(before);
+    expect(await redis.keys('*')).toEqual(['baton:{taken}']);
+  });
+
+  it('is a typed error when it is the queue', async () => {
+    const lock = await client.creator('line').acquire(30_000);
+    await redis.set('baton:{line}:queue', 'mine');
+    await expect(client.creator('line').acquire(30_000, 5_000)).rejects.toMatchObject({ reason: 'foreign' });
+    await expect(lock.release()).rejects.toMatchObject({ reason: 'foreign', lockName: 'line' });
+    expect(await redis.get('baton:{line}:queue')).toBe('mine');
+  });
+});
