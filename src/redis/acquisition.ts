@@ -2,11 +2,12 @@ import type { LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import { Waiter } from '../core/waiter.ts';
-import { LockBackendError } from '../errors.ts';
+import type { LockBackendError } from '../errors.ts';
 import type { Answer, CommandLink } from './command-link.ts';
+import { noAnswer, unexpectedReply } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Protocol } from './protocol.ts';
-import { parseAcquireReply } from './scripts/acquire.ts';
+import { type AcquireReply, parseAcquireReply } from './scripts/acquire.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 /** How far two clocks may run apart, in ms for each ms, before we call it a step of one of them. */
@@ -48,27 +49,29 @@ export class Acquisition {
     const call = this.#call('try');
     for (;;) {
       this.asked = true;
-      const kind = this.#take(await this.#context.link.run(call, until));
-      if (kind !== 'refused' && kind !== 'more') return true;
+      const outcome = this.#take(await this.#context.link.run(call, until));
+      if (outcome === 'settled') return true;
+      if (outcome === 'stale') throw tooLate(this.waiter.request.name);
       this.asked = false;
-      if (kind === 'refused' || this.waiter.outcome !== 'waiting') return false;
+      if (outcome === 'refused' || this.waiter.outcome !== 'waiting') return false;
     }
   }
 
   /** Asks for the lock, in line; again with the old place. Never rejects: what fails for good ends the wait. */
   async ask(): Promise<void> {
-    const { waiter } = this;
+    const { name, deadline } = this.waiter.request;
+    const isMoot = () => this.waiter.outcome !== 'waiting';
     try {
-      let kind: string | undefined;
-      do {
+      for (;;) {
         this.asked = true;
         const call = this.#call(this.#arrivalUs ?? 'queue');
-        const isMoot = () => waiter.outcome !== 'waiting';
-        const answer = await this.#context.link.persist(call, waiter.request.deadline, isMoot);
-        kind = answer && this.#take(answer);
-      } while (kind === 'more' && waiter.outcome === 'waiting');
+        const answer = await this.#context.link.persist(call, deadline, isMoot);
+        const outcome = answer && this.#take(answer);
+        if (isMoot() || (outcome !== 'more' && outcome !== 'stale')) return;
+        if (this.#context.clock.now() >= deadline) throw tooLate(name);
+      }
     } catch (error) {
-      waiter.fail(error);
+      this.waiter.fail(error);
     }
   }
 
@@ -95,34 +98,39 @@ export class Acquisition {
     return this.#context.protocol.acquire(name, this.waiter.owner, ttlMs, place);
   }
 
-  #take({ reply: raw, sentAt }: Answer): string {
+  #take({ reply: raw, sentAt }: Answer): 'settled' | 'refused' | 'more' | 'stale' {
     const { waiter } = this;
-    const { name, ttlMs } = waiter.request;
     const reply = parseAcquireReply(raw);
-    if (!reply) {
-      throw new LockBackendError(
-        `Redis answered something else than our script: ${String(raw)}`,
-        { reason: 'failed', retryable: false },
-        { lockName: name },
-      );
-    }
-    if (waiter.outcome === 'failed') {
-      // The answer comes after we gave up; whatever it gave must be given back.
-      if (reply.kind !== 'refused') this.#context.giveBack(this);
-    } else if (reply.kind === 'granted') {
-      waiter.grant(reply.fencingToken, sentAt + reply.leftMs - driftMs(ttlMs));
-    } else if (reply.kind === 'queued' && waiter.outcome === 'waiting') {
-      this.#arrivalUs = reply.arrivalUs;
-      this.#context.roomFor(name).admit(this, { sentAt, serverUs: reply.serverUs }, reply.leftMs);
-      waiter.startTimer();
-      this.#settleEarly();
-    }
-    return reply.kind;
+    if (!reply) throw unexpectedReply(raw, waiter.request.name);
+    if (reply.kind === 'refused' || reply.kind === 'more') return reply.kind;
+    // The answer comes after we gave up; whatever it gave must be given back.
+    if (waiter.outcome === 'failed') this.#context.giveBack(this);
+    if (waiter.outcome !== 'waiting') return 'settled';
+    if (reply.lost) void this.#context.findRoom(waiter.request.name)?.askNeighbours(this);
+    if (reply.kind === 'queued') this.#queued(reply, sentAt);
+    else return this.#granted(reply, sentAt);
+    return 'settled';
   }
 
-  #settleEarly(): void {
+  #granted({ fencingToken, leftMs }: Extract<AcquireReply, { kind: 'granted' }>, sentAt: number) {
+    const deadline = sentAt + leftMs - driftMs(this.waiter.request.ttlMs);
+    if (deadline <= this.#context.clock.now()) return 'stale';
+    this.waiter.grant(fencingToken, deadline);
+    return 'settled';
+  }
+
+  #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {
+    this.#arrivalUs = arrivalUs;
+    this.#context.roomFor(this.waiter.request.name).admit(this, { sentAt, serverUs }, leftMs);
+    this.waiter.startTimer();
     const early = this.#early;
     this.#early = undefined;
     if (early) this.receive(early);
   }
+}
+
+/** A lease that was over before we heard of it is of no use. */
+function tooLate(lockName: string): LockBackendError {
+  const cause = new Error('the answer took longer than the lease is long');
+  return noAnswer(cause, lockName);
 }

@@ -107,6 +107,12 @@ export class CommandLink {
     }
   }
 
+  /** What is wrong with a link that is down. */
+  outage(lockName: string): LockBackendError | undefined {
+    if (this.redis.status === 'ready') return undefined;
+    return this.#diagnose(connectionError(this.redis), false, lockName);
+  }
+
   /** Resolves as soon as no call is open. */
   drained(): Promise<void> {
     return new Promise((resolve) => {

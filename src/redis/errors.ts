@@ -68,3 +68,12 @@ export function connectionEnded(lockName?: string): LockBackendError {
     { cause, lockName },
   );
 }
+
+/** An answer that our scripts cannot have given: a proxy, another server, a bug. */
+export function unexpectedReply(reply: unknown, lockName: string): LockBackendError {
+  return new LockBackendError(
+    `Redis answered something that our script does not say: ${describe(reply)}`,
+    { reason: 'failed', retryable: false },
+    { lockName },
+  );
+}

@@ -1,7 +1,7 @@
 import type { LockState, Observation } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
-import { LockBackendError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
+import { unexpectedReply } from './errors.ts';
 import type { Protocol } from './protocol.ts';
 import { parseState, type TimedState } from './scripts/inspect.ts';
 import type { Listener, Subscriber } from './subscriber.ts';
@@ -23,11 +23,7 @@ export async function readState(
   const { reply } = await context.link.run(context.protocol.inspect(name, mode));
   const state = parseState(name, reply);
   if (state) return state;
-  throw new LockBackendError(
-    'Redis answered something else than our script',
-    { reason: 'failed', retryable: false },
-    { lockName: name },
-  );
+  throw unexpectedReply(reply, name);
 }
 
 /** Listens to one lock's states for one watcher. */

@@ -106,7 +106,7 @@ export class WaitingLine implements AcquisitionContext {
 
   /** The inbox was deaf for a while: messages may have been missed, waiters dropped as dead. */
   askAll(): void {
-    for (const room of this.#rooms.values()) room.askAll();
+    for (const room of this.#rooms.values()) void room.askAll();
   }
 
   /** Ends every wait with an error. */
@@ -141,14 +141,14 @@ export class WaitingLine implements AcquisitionContext {
 
   async #getReady(acquisition: Acquisition, before: Promise<void> | undefined): Promise<void> {
     const { waiter } = acquisition;
-    if (before) {
-      waiter.startTimer();
-      await before;
-    } else {
-      const unanswered = await this.#tryFirst(acquisition);
-      waiter.startTimer(() => unanswered ?? waiter.timeoutError());
-    }
-    if (waiter.outcome === 'waiting') await this.#parts.inbox.open();
+    let unanswered: LockBackendError | undefined;
+    if (before) waiter.startTimer(() => this.link.outage(waiter.request.name) ?? waiter.timeoutError());
+    if (before) await before;
+    else unanswered = await this.#tryFirst(acquisition);
+    waiter.startTimer(() => unanswered ?? waiter.timeoutError());
+    if (waiter.outcome !== 'waiting') return;
+    // Whoever gives up before the inbox is open must not keep those behind.
+    await Promise.race([this.#parts.inbox.open(), waiter.promise.catch(() => {})]);
   }
 
   /** Resolves with the error if the server could not be asked; what is not worth trying again rejects. */

@@ -22,6 +22,7 @@ export class WaitingRoom {
   readonly #clock: Clock;
   readonly #safetyNetMs: number;
   readonly #queued = new Set<Acquisition>();
+  #recovering = false;
   #poker: Acquisition | undefined;
   #pokeAt = 0;
   #alarmAt = Number.POSITIVE_INFINITY;
@@ -54,10 +55,20 @@ export class WaitingRoom {
     else if (wasPoker) this.#poke();
   }
 
-  /** The inbox was deaf for a while: everybody asks again, with the old place. */
-  askAll(): void {
+  /** Messages may have been missed: everybody asks again, with the old place. */
+  async askAll(but?: Acquisition): Promise<void> {
     this.anchor = undefined;
-    for (const acquisition of this.#queued) void acquisition.ask();
+    const others = [...this.#queued].filter((acquisition) => acquisition !== but);
+    await Promise.all(others.map((acquisition) => acquisition.ask()));
+  }
+
+  /** The server has forgotten the place of one of us. Whether it has forgotten the others only asking tells. */
+  async askNeighbours(of: Acquisition): Promise<void> {
+    // The answers to that may say the same, again and again.
+    if (this.#recovering) return;
+    this.#recovering = true;
+    await this.askAll(of);
+    this.#recovering = false;
   }
 
   #pokeIn(leftMs: number): void {

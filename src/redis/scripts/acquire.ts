@@ -11,6 +11,7 @@ import { HAND_OVER, READ_RECORD, READ_TIME, SAVE_RECORD } from './fragments.ts';
  * Replies
  *   `granted <fence> <time left, ms>`   also when this owner holds it already: a resent command is harmless
  *   `queued <time left of the holder, ms> <arrival score, µs> <server time, µs>`
+ *     either with ` lost` behind it when the owner had a place that is not there any more
  *   `more`                              dead waiters were dropped, call again
  *   nil                                 'try', and somebody has it or is in line for it
  */
@@ -21,6 +22,8 @@ local inboxes, queueTtl, mode = ARGV[4], ARGV[5], ARGV[6]
 ${READ_TIME}
 ${SAVE_RECORD}
 readTime()
+local place = tonumber(mode)
+local lost = ''
 if leaseEnd <= ms or holder ~= owner then
   local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
   local taker = leaseEnd > ms and holder
@@ -33,28 +36,37 @@ if leaseEnd <= ms or holder ~= owner then
   end
   if not taker then
     grantTo(owner, ttl)
+    if place then lost = ' lost' end
   elseif taker ~= owner then
     if mode == 'try' then return false end
     -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
-    local arrival = tonumber(mode) or math.max(us, (tonumber(last[2]) or 0) + 1)
+    local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
     if redis.call('ZADD', KEYS[2], 'NX', string.format('%.0f', arrival), owner) == 0 then
       arrival = tonumber(redis.call('ZSCORE', KEYS[2], owner))
+    elseif place then
+      lost = ' lost'
     end
     redis.call('PEXPIRE', KEYS[2], queueTtl)
-    return string.format('queued %.0f %.0f %.0f', leaseEnd - ms, arrival, us)
+    return string.format('queued %.0f %.0f %.0f', leaseEnd - ms, arrival, us) .. lost
   end
 end
-return string.format('granted %.0f %.0f', fence, leaseEnd - ms)
+return string.format('granted %.0f %.0f', fence, leaseEnd - ms) .. lost
 `);
 
-/** What the acquire script answered. */
+/** What the acquire script answered. `lost`: the server has forgotten this owner's place, and maybe others. */
 export type AcquireReply =
-  | { readonly kind: 'granted'; readonly fencingToken: number; readonly leftMs: number }
+  | {
+      readonly kind: 'granted';
+      readonly fencingToken: number;
+      readonly leftMs: number;
+      readonly lost: boolean;
+    }
   | {
       readonly kind: 'queued';
       readonly leftMs: number;
       readonly arrivalUs: string;
       readonly serverUs: number;
+      readonly lost: boolean;
     }
   | { readonly kind: 'more' }
   | { readonly kind: 'refused' };
@@ -63,10 +75,13 @@ export type AcquireReply =
 export function parseAcquireReply(reply: unknown): AcquireReply | undefined {
   if (reply === null) return { kind: 'refused' };
   if (typeof reply !== 'string') return undefined;
-  const [kind, first, second, third] = reply.split(' ');
-  if (kind === 'granted' && second) return { kind, fencingToken: Number(first), leftMs: Number(second) };
-  if (kind === 'queued' && second && third) {
-    return { kind, leftMs: Number(first), arrivalUs: second, serverUs: Number(third) };
+  const [kind, first = '', second = '', third, fourth] = reply.split(' ');
+  if (kind === 'granted' && second !== '') {
+    return { kind, fencingToken: Number(first), leftMs: Number(second), lost: third === 'lost' };
+  }
+  if (kind === 'queued' && third !== undefined) {
+    const lost = fourth === 'lost';
+    return { kind, leftMs: Number(first), arrivalUs: second, serverUs: Number(third), lost };
   }
   return kind === 'more' ? { kind } : undefined;
 }

@@ -1,0 +1,81 @@
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { LockBackendError, LockClient, LockCreator, redisBackend } from '../../src/index.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+
+/** What a call says when the connection cannot be had for good: long before its 20 s are over. */
+async function failure(creator: LockCreator): Promise<LockBackendError> {
+  let patience: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    patience = setTimeout(() => reject(new Error('did not fail fast')), 10_000);
+  });
+  try {
+    const error: unknown = await Promise.race([creator.acquire(30_000, 20_000), tooLate]).catch(
+      (e: unknown) => e,
+    );
+    if (error instanceof LockBackendError) return error;
+    throw error;
+  } finally {
+    clearTimeout(patience);
+  }
+}
+
+describe('row 49: a connection that cannot be had', () => {
+  it('fails fast with a wrong password', async () => {
+    await using server: RedisServer = await startRedis({ password: 'right' });
+    for (const url of [server.url.replace('right', 'wrong'), server.url.replace(':right@', '')]) {
+      await using client = new LockClient(url);
+      const error = await failure(client.creator('guarded'));
+      expect(error).toMatchObject({ reason: 'denied', retryable: false, lockName: 'guarded' });
+      expect(String(error.cause)).toMatch(/WRONGPASS|NOAUTH/);
+    }
+  });
+
+  it('fails fast with a certificate that nobody vouches for', async () => {
+    await using server: RedisServer = await startRedis({ tls: true });
+    await using client = new LockClient(server.url);
+    const error = await failure(client.creator('secret'));
+    expect(error).toMatchObject({ reason: 'denied', retryable: false });
+    expect(error.cause).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  });
+
+  it('works over TLS with a certificate that is trusted', async () => {
+    await using server: RedisServer = await startRedis({ tls: true });
+    const redis = new Redis(server.url, { tls: server.tls ?? {} });
+    const creator = new LockCreator('secret', redis);
+    const lock = await creator.acquire(30_000);
+    const waiting = creator.acquire(30_000);
+    await lock.release();
+    await (await waiting).release();
+    await creator.close();
+    redis.disconnect();
+  });
+
+  it('fails fast when the connection was ended', async () => {
+    await using server: RedisServer = await startRedis();
+    const redis = new Redis(server.url);
+    const creator = new LockCreator('ended', redis);
+    await (await creator.acquire(30_000)).release();
+    await redis.quit();
+    const error = await failure(creator);
+    expect(error).toMatchObject({ reason: 'unavailable', retryable: false });
+    expect(String(error.cause)).toContain('ended');
+    await creator.close();
+  });
+
+  it('gives each command its time on a dead port', async () => {
+    const dead = await startRedis();
+    await dead.stop();
+    await using client = new LockClient(redisBackend(dead.url, { commandTimeout: 100 }));
+    const creator = client.creator('dead');
+    const calls = [
+      creator.tryAcquire(1_000),
+      creator.acquire(1_000, 0),
+      creator.inspect(),
+      creator.forceRelease(),
+    ];
+    for (const call of await Promise.allSettled(calls)) {
+      expect(call).toMatchObject({ status: 'rejected', reason: { cause: { code: 'ECONNREFUSED' } } });
+    }
+  });
+});

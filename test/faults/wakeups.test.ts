@@ -1,0 +1,387 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Lock, LockClient, type LockState, redisBackend } from '../../src/index.ts';
+import { acquireScript } from '../../src/redis/scripts/acquire.ts';
+import { releaseScript } from '../../src/redis/scripts/release.ts';
+import { spawnClient } from '../support/client-process.ts';
+import { recordCommands } from '../support/commands.ts';
+import { type FaultProxy, startProxy } from '../support/proxy.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/wait.ts';
+import { SplitRedis } from './split-redis.ts';
+
+// Leases and safety nets are longer than any test here may take: who is woken was told.
+const TTL = 60_000;
+const WAIT = 20_000;
+
+let server: RedisServer;
+let redis: Redis;
+let proxy: FaultProxy;
+let holder: LockClient;
+const endings: (() => unknown)[] = [];
+beforeEach(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  proxy = await startProxy(server);
+  holder = new LockClient(server.url);
+});
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+  await holder.close();
+  redis.disconnect();
+  await proxy.stop();
+  await server.stop();
+});
+
+/** A client whose subscriber goes through the proxy, and nothing else. */
+function splitClient(options: ConstructorParameters<typeof SplitRedis>[1] = {}): LockClient {
+  const split = new SplitRedis({ commands: server.port, subscriber: proxy.port }, options);
+  split.on('error', () => {});
+  const client = new LockClient(split);
+  endings.push(
+    () => client.close(),
+    () => split.disconnect(),
+  );
+  return client;
+}
+
+async function queued(count: number, name = 'handed'): Promise<void> {
+  await until(async () => (await holder.creator(name).inspect()).waiters === count, {
+    what: `${count} in line`,
+  });
+}
+
+async function listening(count: number): Promise<void> {
+  await until(async () => ((await redis.pubsub('CHANNELS', '*inbox*')) as string[]).length === count, {
+    what: `${count} open inboxes`,
+  });
+}
+
+it('row 19: a release between a refused try and the subscription is not missed', async () => {
+  const lock = await holder.creator('handed').acquire(TTL);
+  proxy.stall();
+  const recorder = await recordCommands(server);
+  const waiting = splitClient().creator('handed').acquire(TTL, WAIT);
+  await until(async () => (await recorder.take()).some(({ text }) => text.includes('"try"')), {
+    what: 'the try',
+  });
+  await lock.release();
+  expect((await holder.creator('handed').inspect()).waiters).toBe(0);
+  proxy.flow();
+  expect((await waiting).fencingToken).toBeGreaterThan(lock.fencingToken);
+  recorder.close();
+});
+
+describe('row 20: the subscriber link drops alone', () => {
+  it('costs nobody the lock: who was deaf asks again when it hears', async () => {
+    const lock = await holder.creator('handed').acquire(TTL);
+    const waiting = splitClient().creator('handed').acquire(TTL, WAIT);
+    await queued(1);
+    proxy.refuse();
+    proxy.cut();
+    await listening(0);
+    await lock.release();
+    expect(await holder.creator('handed').isLocked()).toBe(false);
+    proxy.accept();
+    expect((await waiting).fencingToken).toBeGreaterThan(lock.fencingToken);
+  });
+
+  it('costs nobody the place in line', async () => {
+    const creator = holder.creator('handed');
+    const lock = await creator.acquire(TTL);
+    const order: string[] = [];
+    const note = (who: string) => (granted: Lock) => {
+      order.push(who);
+      return granted;
+    };
+    const deaf = splitClient().creator('handed').acquire(TTL, WAIT).then(note('first'));
+    await queued(1);
+    const second = creator.acquire(TTL, WAIT).then(note('second'));
+    await queued(2);
+    const third = creator.acquire(TTL, WAIT).then(note('third'));
+    await queued(3);
+    proxy.refuse();
+    proxy.cut();
+    await listening(1);
+    await lock.release();
+    const granted = await second;
+    await queued(1);
+    proxy.accept();
+    await queued(2);
+    await granted.release();
+    await (await deaf).release();
+    await (await third).release();
+    expect(order).toEqual(['second', 'first', 'third']);
+  });
+
+  it.each([1, 30])('survives CLIENT KILL TYPE pubsub, %i waiters', async (count) => {
+    const lock = await holder.creator('handed').acquire(TTL);
+    const creator = splitClient({ keyPrefix: 'app:' }).creator('unrelated');
+    const opener = await creator.acquire(TTL);
+    creator.acquire(TTL, WAIT).catch(() => {});
+    const waits = Array.from({ length: count }, () => holder.creator('handed').acquire(TTL, WAIT));
+    await queued(count);
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await lock.release();
+    for (const waiting of waits) await (await waiting).release();
+    await opener.release();
+  });
+});
+
+it('row 21: without a command link nothing spins, and waiting goes on when it is back', async () => {
+  const lock = await holder.creator('handed').acquire(TTL);
+  const split = new SplitRedis(
+    { commands: proxy.port, subscriber: server.port },
+    { enableOfflineQueue: false },
+  );
+  split.on('error', () => {});
+  await until(() => split.status === 'ready', { what: 'the connection' });
+  let sent = 0;
+  const evalsha = split.evalsha.bind(split);
+  split.evalsha = ((...args: Parameters<typeof evalsha>) => {
+    sent += 1;
+    return evalsha(...args);
+  }) as typeof split.evalsha;
+  const client = new LockClient(split);
+  endings.push(
+    () => client.close(),
+    () => split.disconnect(),
+  );
+  const patient = client.creator('handed').acquire(TTL, WAIT);
+  await queued(1);
+  proxy.refuse();
+  proxy.cut();
+  await until(() => split.status === 'reconnecting', { what: 'the link to be down' });
+  sent = 0;
+  const late = client.creator('handed').acquire(TTL, WAIT);
+  const end = performance.now() + 1_000;
+  await until(() => performance.now() > end, { what: 'a second without a link' });
+  expect(sent).toBeLessThanOrEqual(3);
+  proxy.accept();
+  await queued(2);
+  await lock.release();
+  await (await patient).release();
+  await (await late).release();
+});
+
+it('row 22: a grant that the half-open subscriber never delivers is found by the poke', async () => {
+  const lock = await holder.creator('handed').acquire(600);
+  const waiting = splitClient().creator('handed').acquire(TTL, WAIT);
+  await queued(1);
+  proxy.stall();
+  await lock.release();
+  const granted = await waiting;
+  expect(await holder.creator('handed').owner()).toBe(granted.owner);
+  expect(granted.remaining).toBeLessThan(TTL - 602);
+});
+
+it('row 24: a resubscription that is refused ends neither the process nor the wait', async () => {
+  await redis.call('ACL', 'SETUSER', 'waiter', 'on', '>secret', '~*', '&*', '+@all');
+  const lock = await holder.creator('handed').acquire(700);
+  const client = splitClient({ username: 'waiter', password: 'secret' });
+  const first = client.creator('handed').acquire(TTL, WAIT);
+  const second = client.creator('handed').acquire(TTL, WAIT);
+  await queued(2);
+  await redis.call('ACL', 'SETUSER', 'waiter', 'resetchannels');
+  await listening(0);
+  // Its place was dropped with its ears; the poke finds the lock free when the lease has run out.
+  await lock.release();
+  const granted = await first;
+  expect(granted.fencingToken).toBeGreaterThan(lock.fencingToken);
+  await redis.call('ACL', 'SETUSER', 'waiter', 'allchannels');
+  await listening(1);
+  await granted.release();
+  await (await second).release();
+  // A client that has never been heard is told what is wrong.
+  await redis.call('ACL', 'SETUSER', 'waiter', 'resetchannels');
+  const blocker = await holder.creator('handed').acquire(TTL);
+  const refused = splitClient({ username: 'waiter', password: 'secret' })
+    .creator('handed')
+    .acquire(TTL, WAIT);
+  await expect(refused).rejects.toMatchObject({
+    code: 'ERR_LOCK_BACKEND',
+    reason: 'denied',
+    retryable: false,
+  });
+  await blocker.release();
+});
+
+describe('after CLIENT KILL TYPE pubsub', () => {
+  it('row 26: a key prefix does not come twice', async () => {
+    const client = splitClient({ keyPrefix: 'app:' });
+    const creator = client.creator('handed');
+    const lock = await creator.acquire(TTL);
+    const waiting = creator.acquire(TTL, WAIT);
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+    const channels = await redis.pubsub('CHANNELS');
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await listening(1);
+    expect(await redis.pubsub('CHANNELS')).toEqual(channels);
+    await lock.release();
+    await (await waiting).release();
+  });
+
+  it('row 27: names that are not ASCII are still watched', async () => {
+    const client = splitClient();
+    const creator = client.creator('Grüße 🔒 漢字');
+    const states: LockState[] = [];
+    const watching = (async () => {
+      for await (const state of creator.watch()) if (states.push(state) === 3) return;
+    })();
+    await until(() => states.length === 1, { what: 'the first state' });
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await until(
+      async () => ((await redis.pubsub('CHANNELS')) as string[]).some((name) => name.includes('漢字')),
+      {
+        what: 'the subscription',
+      },
+    );
+    const lock = await creator.acquire(TTL);
+    await lock.release();
+    await watching;
+    expect(states.map(({ holders }) => holders.length)).toEqual([0, 1, 0]);
+  });
+});
+
+describe('row 29: the head of the line is dead', () => {
+  it.each([false, true])(
+    'and is passed over, while somebody watches with PSUBSCRIBE *: %s',
+    async (watched) => {
+      if (watched) {
+        const debug = new Redis(server.url);
+        endings.push(() => debug.disconnect());
+        await debug.psubscribe('*');
+      }
+      const lock = await holder.creator('handed').acquire(TTL);
+      const file = new URL('./waiting.client.ts', import.meta.url);
+      await using dying = spawnClient(file, { args: [server.url, 'handed', '20'] });
+      await queued(20);
+      const waiting = splitClient().creator('handed').acquire(TTL, WAIT);
+      await queued(21);
+      await dying.stop();
+      await listening(1);
+      await lock.release();
+      expect((await waiting).fencingToken).toBeGreaterThan(lock.fencingToken);
+      await queued(0);
+    },
+  );
+});
+
+it('row 32: a release is told to the next in line and to nobody else', async () => {
+  const spy = new Redis(server.url);
+  endings.push(() => spy.disconnect());
+  const messages: string[] = [];
+  spy.on('pmessage', (_pattern, _channel, message) => messages.push(message));
+  await spy.psubscribe('*inbox*');
+  const lock = await holder.creator('handed').acquire(TTL);
+  const clients = [splitClient(), splitClient(), splitClient()];
+  const abort = new AbortController();
+  const waits = clients.flatMap((client) =>
+    Array.from({ length: 40 }, () => client.creator('handed').acquire(TTL, WAIT, { signal: abort.signal })),
+  );
+  const settled = Promise.allSettled(waits);
+  await queued(120);
+  await lock.release();
+  await Promise.race(waits);
+  await queued(119);
+  expect(messages).toHaveLength(1);
+  expect(messages[0]).toMatch(/^granted /);
+  abort.abort();
+  await settled;
+});
+
+it('row 33: a lease that has run out does not let a newcomer overtake the line', async () => {
+  const creator = holder.creator('handed');
+  const forgotten = await creator.acquire(300);
+  const first = splitClient().creator('handed').acquire(TTL, WAIT);
+  await queued(1);
+  const second = holder.creator('handed').acquire(TTL, WAIT);
+  await queued(2);
+  // As soon as the lease is over, and so most likely before anybody's poke.
+  await until(async () => (await creator.inspect()).holders.length === 0, { what: 'the lease to run out' });
+  const newcomer = await splitClient().creator('handed').tryAcquire(TTL);
+  expect(newcomer).toBeNull();
+  const granted = await first;
+  expect(granted.fencingToken).toBeGreaterThan(forgotten.fencingToken);
+  await granted.release();
+  await (await second).release();
+});
+
+it('row 35: without the right to PUBLISH the line is kept, and the error names the rule', async () => {
+  await redis.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels', '&*:events');
+  const mute = new Redis(server.port, { username: 'mute', password: 'secret' });
+  const muted = new LockClient(mute);
+  endings.push(
+    () => muted.close(),
+    () => mute.disconnect(),
+  );
+  const lock = await muted.creator('handed').acquire(1_500);
+  const waits = [1, 2].map(() => holder.creator('handed').acquire(TTL, WAIT));
+  await queued(2);
+  const error: unknown = await lock.release().catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_LOCK_BACKEND', reason: 'denied', lockName: 'handed' });
+  expect(String(error)).toContain('+publish +pubsub|numsub');
+  expect(String(error)).toContain('&baton:inbox:*');
+  await queued(2);
+  expect(await holder.creator('handed').isLocked()).toBe(false);
+  await expect(muted.creator('handed').tryAcquire(TTL)).rejects.toMatchObject({ reason: 'denied' });
+  await queued(2);
+  for (const waiting of waits) await (await waiting).release();
+});
+
+it('row 52: a crowd of dead waiters is dropped in bounded steps', async () => {
+  const DEAD = 100_000;
+  const lock = await holder.creator('handed').acquire(TTL);
+  for (let first = 0; first < DEAD; first += 10_000) {
+    const dead = Array.from({ length: 10_000 }, (_, i) => [
+      first + i,
+      `ghost.1.000000000000:${first + i}:30000`,
+    ]);
+    await redis.zadd('baton:{handed}:queue', ...dead.flat());
+  }
+  const waiting = splitClient().creator('handed').acquire(TTL, WAIT);
+  await queued(DEAD + 1);
+  const recorder = await recordCommands(server);
+  await lock.release();
+  await (await waiting).release();
+  const releases = (await recorder.stop()).filter(({ text }) => text.includes(releaseScript.sha));
+  // A step for each 1 000, one for the last in line, and the release of that one.
+  expect(releases).toHaveLength(DEAD / 1_000 + 2);
+  expect((await holder.creator('handed').inspect()).waiters).toBe(0);
+});
+
+it('drops a dead crowd in bounded steps also when the lease has run out', async () => {
+  const lock = await holder.creator('handed').acquire(100);
+  const dead = Array.from({ length: 5_000 }, (_, i) => [i, `ghost.1.000000000000:${i}:30000`]);
+  await redis.zadd('baton:{handed}:queue', ...dead.flat());
+  await until(() => lock.remaining === 0, { what: 'the lease to run out' });
+  const recorder = await recordCommands(server);
+  const next = await until(() => holder.creator('handed').tryAcquire(TTL), { what: 'the lock' });
+  expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+  const tries = (await recorder.stop()).filter(({ text }) => text.includes(acquireScript.sha));
+  expect(tries.length).toBeGreaterThanOrEqual(5);
+});
+
+it('pokes no more than once per client, name and lease of the holder', async () => {
+  const lock = (await holder.creator('handed').acquire(1_000)).autoRefresh();
+  const client = new LockClient(redisBackend(server.url, { safetyNet: 60_000 }));
+  endings.push(() => client.close());
+  const abort = new AbortController();
+  const waits = Array.from({ length: 50 }, () =>
+    client
+      .creator('handed')
+      .acquire(TTL, 60_000, { signal: abort.signal })
+      .catch(() => 'aborted'),
+  );
+  await queued(50);
+  const recorder = await recordCommands(server);
+  const end = performance.now() + 3_000;
+  await until(() => performance.now() > end, { what: '3 s to pass' });
+  const pokes = (await recorder.stop()).filter(({ text }) => text.includes(acquireScript.sha));
+  // The time left at each poke is between two thirds of the TTL and all of it.
+  expect(pokes.length).toBeGreaterThanOrEqual(2);
+  expect(pokes.length).toBeLessThanOrEqual(5);
+  abort.abort();
+  await Promise.all(waits);
+  await lock.release();
+});
