@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** What each part of `src` may import besides itself. Files at the top stand for themselves. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  'errors.ts': [],
+  core: ['errors.ts'],
+  memory: ['core', 'errors.ts'],
+  redis: ['core', 'errors.ts'],
+  'source.ts': ['core', 'errors.ts', 'memory', 'redis'],
+  'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
+  'client.ts': ['core', 'errors.ts', 'source.ts', 'lock-creator.ts'],
+  'index.ts': ['client.ts', 'core', 'errors.ts', 'lock-creator.ts', 'memory', 'redis', 'source.ts'],
+};
+
+/** Packages that a part may use at run time. */
+const MAY_USE: Record<string, readonly string[]> = {
+  core: ['p-defer'],
+  redis: ['ioredis', 'p-defer'],
+  'source.ts': ['ioredis'],
+};
+
+interface Import {
+  readonly file: string;
+  readonly part: string;
+  readonly target: string;
+}
+
+function imports(): Import[] {
+  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const text = readFileSync(join(SRC, file), 'utf8');
+      const targets = [...text.matchAll(/^(?:import|export)\b[^'"]*?from '([^']+)'|^import '([^']+)'/gm)];
+      return targets.map((match) => ({ file, part: partOf(file), target: match[1] ?? match[2] ?? '' }));
+    });
+}
+
+function partOf(file: string): string {
+  return file.split('/')[0] ?? file;
+}
+
+const all = imports();
+const local = all
+  .filter(({ target }) => target.startsWith('.'))
+  .map((found) => ({
+    ...found,
+    target: relative(SRC, resolve(join(SRC, dirname(found.file)), found.target)),
+  }));
+
+describe('the layers of src', () => {
+  it('are all known here', () => {
+    expect(new Set(readdirSync(SRC))).toEqual(new Set(Object.keys(MAY_IMPORT)));
+    expect(local.length).toBeGreaterThan(50);
+  });
+
+  it('import one way only', () => {
+    const wrong = local.filter(({ part, target }) => {
+      const to = partOf(target);
+      return to !== part && !MAY_IMPORT[part]?.includes(to);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('never import from tests or benchmarks', () => {
+    expect(local.filter(({ target }) => target.startsWith('..'))).toEqual([]);
+  });
+
+  it('use no package but the declared ones', () => {
+    const packages = all.filter(({ target }) => !target.startsWith('.') && !target.startsWith('node:'));
+    expect(packages.filter(({ part, target }) => !MAY_USE[part]?.includes(target))).toEqual([]);
+  });
+
+  it('have one barrel', () => {
+    const barrels = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /(^|\/)index\.ts$/.test(file),
+    );
+    expect(barrels).toEqual(['index.ts']);
+  });
+});
