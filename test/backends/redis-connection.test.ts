@@ -111,6 +111,13 @@ describe("the user's ioredis instance", () => {
   });
 });
 
+it('runs against the major of ioredis that its project names', () => {
+  const redis = new Redis({ lazyConnect: true });
+  // Version 6 brought RESP3.
+  expect('protocol' in redis.options ? '6' : '5').toBe(process.env.IOREDIS_MAJOR);
+  redis.disconnect();
+});
+
 it.each(['close', 'close-waiting', 'quit', 'memory'])('lets the process exit: %s', async (way) => {
   const file = new URL('./exiting.client.ts', import.meta.url);
   await using client = spawnClient(file, { args: [server.url, way] });
