@@ -9,6 +9,8 @@ import { type RedisBackendOptions, redisSettings } from './redis/options.ts';
 /** Where locks live: an ioredis instance (of yours, never closed by us), a Redis URL, or a backend. */
 export type LockSource = Redis | LockBackend | string;
 
+const DISCONNECT_TIMEOUT_MS = 100;
+
 interface SharedBackend {
   readonly backend: LockBackend;
   users: number;
@@ -53,13 +55,19 @@ function backendOf(source: Redis | LockBackend): LockBackend {
 }
 
 function connect(url: string): Redis {
-  if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new LockArgumentError('source', url, 'a URL that begins with redis:// or rediss://');
+  const parsed = /^rediss?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^\/?\d*$/.test(parsed.pathname)) {
+    const bounds =
+      'a URL that begins with redis:// or rediss://, with nothing but a database number as its path';
+    throw new LockArgumentError('source', withoutCredentials(url), bounds);
   }
-  const redis = new Redis(url);
-  // Failures reach whoever is waiting for an answer; without a listener ioredis would print each.
-  redis.on('error', () => {});
-  return redis;
+  // A connection that does not answer must not keep a process for long that has ended it.
+  return new Redis(url, { disconnectTimeout: DISCONNECT_TIMEOUT_MS });
+}
+
+/** Error messages end up in logs. */
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//…@');
 }
 
 /** By shape, since an application may have its own copy of ioredis. */

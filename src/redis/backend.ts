@@ -60,6 +60,7 @@ export class RedisBackend implements LockBackend {
       safetyNetMs: settings.safetyNetMs,
     });
     redis.on('end', this.#onEnd);
+    if (owned) redis.on('error', this.#onError);
   }
 
   async acquire(request: LeaseRequest): Promise<Grant> {
@@ -146,7 +147,16 @@ export class RedisBackend implements LockBackend {
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
   readonly #onEnd = (): void => {
-    this.#line.failAll((name) => connectionEnded(name));
+    this.#line.failAll((name) => this.#link.outage(name) ?? connectionEnded(name));
+  };
+
+  /**
+   * Failures reach whoever waits for an answer; without a listener ioredis would print each. But it goes on in
+   * database 0 when the server refuses the one that was asked for, and locks there would be others.
+   */
+  readonly #onError = (error: Error): void => {
+    if ('command' in error && Reflect.get(Object(error.command), 'name') === 'select')
+      this.#link.refuse(error);
   };
 
   #receive(message: InboxMessage): void {

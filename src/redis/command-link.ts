@@ -46,6 +46,7 @@ export class CommandLink {
   readonly #open = new Set<OpenCall>();
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
+  #refusal: Error | undefined;
   #closed = false;
   #cuts = 0;
   #tick: Alarm | undefined;
@@ -76,7 +77,7 @@ export class CommandLink {
         },
         (error: unknown) => {
           this.#forget(open);
-          reject(this.#ended ? connectionEnded(lockName) : toBackendError(error, lockName));
+          reject(this.#ended ? this.#whyEnded(lockName) : toBackendError(error, lockName));
         },
       );
     });
@@ -119,6 +120,13 @@ export class CommandLink {
       this.#drained = resolve;
       if (this.#open.size === 0) resolve();
     });
+  }
+
+  /** The server has refused what every connection begins with: nothing must be sent on this one any more. */
+  refuse(error: Error): void {
+    this.#refusal = error;
+    this.redis.disconnect();
+    this.#wake();
   }
 
   /** Rejects what is open and forgets the connection, without ending it. */
@@ -182,8 +190,12 @@ export class CommandLink {
     if (this.#open.size > 0) this.#tick = this.#clock.callAt(now + TICK_MS, this.#checkOpen);
   };
 
+  #whyEnded(lockName: string): LockBackendError {
+    return this.#refusal ? toBackendError(this.#refusal, lockName) : connectionEnded(lockName);
+  }
+
   #diagnose(lastError: Error | undefined, hopeless: boolean, lockName: string): LockBackendError {
-    if (this.#ended) return connectionEnded(lockName);
+    if (this.#ended) return this.#whyEnded(lockName);
     if (lastError && hopeless) return toBackendError(lastError, lockName);
     if (lastError) return noAnswer(lastError, lockName);
     const { status } = this.redis;

@@ -5,6 +5,8 @@ import type { Alarm, Clock } from '../core/clock.ts';
 import { LockClosedError } from '../errors.ts';
 import { isPermanent, toBackendError } from './errors.ts';
 
+/** A connection that does not answer must not keep a process for long that has ended it. */
+const DISCONNECT_TIMEOUT_MS = 100;
 const RETRY_BASE_MS = 50;
 const RETRY_LONGEST_MS = 2_000;
 
@@ -103,6 +105,7 @@ export class Subscriber {
       enableOfflineQueue: false,
       enableAutoPipelining: false,
       maxRetriesPerRequest: null,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       retryStrategy: (attempt: number) => 10 + backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS),
     });
     connection.on('ready', () => this.#askAll());

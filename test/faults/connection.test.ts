@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, LockCreator, redisBackend } from '../../src/index.ts';
+import { spawnClient } from '../support/client-process.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
 /** What a call says when the connection cannot be had for good: long before its 20 s are over. */
@@ -77,5 +78,27 @@ describe('row 49: a connection that cannot be had', () => {
     for (const call of await Promise.allSettled(calls)) {
       expect(call).toMatchObject({ status: 'rejected', reason: { cause: { code: 'ECONNREFUSED' } } });
     }
+  });
+
+  it('never goes on in another database than the one asked for', async () => {
+    await using server: RedisServer = await startRedis();
+    await using client = new LockClient(`${server.url}/99`);
+    const error = await failure(client.creator('elsewhere'));
+    expect(error).toMatchObject({ retryable: false });
+    expect(String(error.cause)).toContain('DB index');
+    const redis = new Redis(server.url);
+    expect(await redis.keys('*')).toEqual([]);
+    redis.disconnect();
+    expect(() => new LockClient(`${server.url}/abc`)).toThrow(/source must be a URL/);
+    expect(() => new LockClient('redis://me:secret@host/abc')).toThrow(/^(?!.*secret)/);
+  });
+
+  it('does not keep a process that has closed it', async () => {
+    const dead = await startRedis();
+    await dead.stop();
+    await using child = spawnClient(new URL('./unreachable.client.ts', import.meta.url), {
+      args: [dead.url],
+    });
+    expect(await child.exit).toEqual({ code: 0, signal: null });
   });
 });
