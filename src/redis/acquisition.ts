@@ -35,6 +35,8 @@ export class Acquisition {
   readonly waiter: Waiter;
   /** Whether the server may know of it. */
   asked = false;
+  /** Whether it wants a place in line, and not just to try. */
+  queues = false;
   readonly #context: AcquisitionContext;
   #arrivalUs: string | undefined;
   #early: GrantMessage | undefined;
@@ -42,6 +44,11 @@ export class Acquisition {
   constructor(owner: string, request: LeaseRequest, context: AcquisitionContext) {
     this.#context = context;
     this.waiter = new Waiter(owner, request, context.clock, () => context.ended(this));
+  }
+
+  /** Whether the server has confirmed a place in line. */
+  get hasPlace(): boolean {
+    return this.#arrivalUs !== undefined;
   }
 
   /** Asks once, without queueing. False when somebody has the lock or is in line for it. */
@@ -61,6 +68,7 @@ export class Acquisition {
   async ask(): Promise<void> {
     const { name, deadline } = this.waiter.request;
     const isMoot = () => this.waiter.outcome !== 'waiting';
+    this.queues = true;
     try {
       for (;;) {
         this.asked = true;

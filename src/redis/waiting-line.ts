@@ -104,9 +104,13 @@ export class WaitingLine implements AcquisitionContext {
     this.#chases.set(owner, chase);
   }
 
-  /** The inbox was deaf for a while: messages may have been missed, waiters dropped as dead. */
+  /**
+   * The inbox was deaf for a while: messages may have been missed, and waiters dropped as dead. So everybody asks
+   * again, with the old place, also who has not been told of one yet.
+   */
   askAll(): void {
-    for (const room of this.#rooms.values()) void room.askAll();
+    for (const room of this.#rooms.values()) room.anchor = undefined;
+    for (const acquisition of this.#acquisitions.values()) if (acquisition.queues) void acquisition.ask();
   }
 
   /** Ends every wait with an error. */
@@ -145,7 +149,7 @@ export class WaitingLine implements AcquisitionContext {
     if (before) waiter.startTimer(() => this.link.outage(waiter.request.name) ?? waiter.timeoutError());
     if (before) await before;
     else unanswered = await this.#tryFirst(acquisition);
-    waiter.startTimer(() => unanswered ?? waiter.timeoutError());
+    waiter.startTimer(() => (acquisition.hasPlace ? undefined : unanswered) ?? waiter.timeoutError());
     if (waiter.outcome !== 'waiting') return;
     // Whoever gives up before the inbox is open must not keep those behind.
     await Promise.race([this.#parts.inbox.open(), waiter.promise.catch(() => {})]);

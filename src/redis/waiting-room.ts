@@ -17,7 +17,7 @@ export interface Anchor {
  * lease has run out, and at the latest when the safety net is due. That is all that is ever asked while waiting.
  */
 export class WaitingRoom {
-  /** The latest exchange with the server, which dates its grants; undefined after a reconnect. */
+  /** The latest exchange with the server, which dates its grants; none after a reconnect. */
   anchor: Anchor | undefined;
   readonly #clock: Clock;
   readonly #safetyNetMs: number;
@@ -55,19 +55,13 @@ export class WaitingRoom {
     else if (wasPoker) this.#poke();
   }
 
-  /** Messages may have been missed: everybody asks again, with the old place. */
-  async askAll(but?: Acquisition): Promise<void> {
-    this.anchor = undefined;
-    const others = [...this.#queued].filter((acquisition) => acquisition !== but);
-    await Promise.all(others.map((acquisition) => acquisition.ask()));
-  }
-
   /** The server has forgotten the place of one of us. Whether it has forgotten the others only asking tells. */
   async askNeighbours(of: Acquisition): Promise<void> {
     // The answers to that may say the same, again and again.
     if (this.#recovering) return;
     this.#recovering = true;
-    await this.askAll(of);
+    const others = [...this.#queued].filter((acquisition) => acquisition !== of);
+    await Promise.all(others.map((acquisition) => acquisition.ask()));
     this.#recovering = false;
   }
 

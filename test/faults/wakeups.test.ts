@@ -114,6 +114,36 @@ describe('row 20: the subscriber link drops alone', () => {
     expect(order).toEqual(['second', 'first', 'third']);
   });
 
+  it('costs nobody the lock who has not been told of a place yet', async () => {
+    const slow = await startProxy(server);
+    endings.push(() => slow.stop());
+    const split = new SplitRedis({ commands: slow.port, subscriber: proxy.port });
+    const client = new LockClient(split);
+    endings.push(
+      () => client.close(),
+      () => split.disconnect(),
+    );
+    const opener = await client.creator('opener').acquire(TTL);
+    const opening = client.creator('opener').acquire(TTL, WAIT);
+    await listening(1);
+    await queued(1, 'opener');
+    const lock = await holder.creator('handed').acquire(TTL);
+    slow.stallReplies();
+    const waiting = client.creator('handed').acquire(TTL, WAIT);
+    await queued(1);
+    proxy.refuse();
+    proxy.cut();
+    await listening(0);
+    await lock.release();
+    await queued(0);
+    proxy.accept();
+    await listening(1);
+    slow.flow();
+    expect((await waiting).fencingToken).toBeGreaterThan(lock.fencingToken);
+    await opener.release();
+    await opening;
+  });
+
   it.each([1, 30])('survives CLIENT KILL TYPE pubsub, %i waiters', async (count) => {
     const lock = await holder.creator('handed').acquire(TTL);
     const creator = splitClient({ keyPrefix: 'app:' }).creator('unrelated');

@@ -34,7 +34,7 @@ describe.each([memoryWorld(), redisWorld()])('$title', (world) => {
           for (const member of real.members) await member.close();
         }
       }),
-      { numRuns: 40, endOnFailure: false },
+      { numRuns: 40, endOnFailure: true },
     );
     const steps = [...done.values()].reduce((sum, count) => sum + count, 0);
     expect(steps).toBeGreaterThan(200);
