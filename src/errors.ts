@@ -96,7 +96,9 @@ interface ErrorDetails extends ErrorOptions {
 export function describe(value: unknown): string {
   if (typeof value === 'string') {
     const quoted = JSON.stringify(value);
-    return quoted.length > 80 ? `${quoted.slice(0, 79)}…" (${value.length} characters)` : quoted;
+    return quoted.length > 80
+      ? `${quoted.slice(0, 79).replace(/\p{Surrogate}$/u, '')}…" (${value.length} characters)`
+      : quoted;
   }
   if (typeof value === 'object' && value !== null) return `an instance of ${className(value)}`;
   return typeof value === 'function' ? 'a function' : String(value);

@@ -56,7 +56,7 @@ export function checkFunction(value: unknown, argument: string): void {
 /** Option objects: a typo such as passing a bare number must not be taken for "no options". */
 export function checkOptions<T extends object>(value: T | undefined, argument = 'options'): Partial<T> {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || value instanceof AbortSignal) {
     throw new LockArgumentError(argument, value, 'an object or undefined');
   }
   return value;

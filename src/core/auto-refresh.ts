@@ -1,6 +1,7 @@
-import { LockBackendError } from '../errors.ts';
+import { LockBackendError, LockClosedError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import type { Alarm, Clock } from './clock.ts';
+import { driftMs } from './deadline.ts';
 
 /** Of the time until the next refresh, how much chance may take away: spreads locks taken at the same time. */
 const JITTER = 0.1;
@@ -35,13 +36,22 @@ export class AutoRefresh {
     this.#alarm?.cancel();
   }
 
+  /** The deadline has moved closer: the alarm that is armed may be too late. */
+  restart(): void {
+    this.#scheduleNext();
+  }
+
   #scheduleNext(): void {
-    this.#schedule((this.#lock.ttl / 3) * (1 - Math.random() * JITTER), 0);
+    const { ttl, remaining } = this.#lock;
+    // Less than the TTL is left after a shorter refresh whose outcome is not known yet.
+    const leaseMs = Math.min(ttl, remaining + driftMs(ttl));
+    this.#schedule((leaseMs / 3) * (1 - Math.random() * JITTER), 0);
   }
 
   /** `failures` counts the refreshes in a row whose outcome is unknown. */
   #schedule(delayMs: number, failures: number): void {
     if (this.#stopped) return;
+    this.#alarm?.cancel();
     // Never later than the lease's end, so that a lease that runs out is noticed then.
     const delay = Math.min(delayMs, this.#lock.remaining);
     this.#alarm = this.#clock.callAt(this.#clock.now() + delay, () => void this.#refresh(failures));
@@ -58,6 +68,7 @@ export class AutoRefresh {
       this.#scheduleNext();
     } catch (error) {
       if (this.#stopped || this.#ended()) return;
+      if (error instanceof LockClosedError) return this.#awaitEnd();
       // An unknown outcome is not a loss: the server may have refreshed, and may yet.
       if (!(error instanceof LockBackendError)) throw error;
       const longest = this.#lock.ttl / 10;

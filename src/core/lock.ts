@@ -22,9 +22,10 @@ export class Lock {
   #controller: AbortController | undefined;
   #deadlineAlarm: Alarm | undefined;
   #unlisten: (() => void) | undefined;
+  #refreshes = 0;
 
   /**
-   * `onEnd` is called when the lease has been released or lost.
+   * `onEnd` is called when the lease has been released or lost, and there is nothing left to wait for.
    * @internal
    */
   constructor(backend: LockBackend, grant: Grant, onEnd: (lock: Lock) => void) {
@@ -48,7 +49,7 @@ export class Lock {
     return this.#grant.fencingToken;
   }
 
-  /** Length of the lease in ms, as last granted or refreshed. */
+  /** Length of the lease in ms, as last asked for. */
   get ttl(): number {
     return this.#grant.ttlMs;
   }
@@ -93,15 +94,25 @@ export class Lock {
     this.assertHeld();
     const grant = this.#grant;
     const deadline = leaseDeadline(this.#backend.clock.now(), ttl);
-    // A shorter TTL may take effect although the answer is lost.
-    grant.deadline = Math.min(grant.deadline, deadline);
+    const turn = ++this.#refreshes;
+    // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
+    grant.ttlMs = ttl;
+    if (deadline < grant.deadline) this.#shorten(deadline);
     const refreshed = await this.#backend.refresh(grant, ttl);
     if (this.#releasing) return;
     // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
     this.assertHeld();
     if (!refreshed) throw this.#lose('taken');
-    grant.ttlMs = ttl;
-    grant.deadline = deadline;
+    // While a later refresh is out, the deadline only shrinks: that one may be the last word on the server.
+    if (turn === this.#refreshes || deadline < grant.deadline) grant.deadline = deadline;
+  }
+
+  #shorten(deadline: number): void {
+    this.#grant.deadline = deadline;
+    this.#refresher?.restart();
+    if (!this.#deadlineAlarm) return;
+    this.#deadlineAlarm.cancel();
+    this.#watchDeadline();
   }
 
   /**
@@ -138,6 +149,7 @@ export class Lock {
   abandon(): void {
     this.#releasing ??= Promise.resolve();
     this.#stop();
+    this.#onEnd(this);
   }
 
   async #release(): Promise<void> {
@@ -147,9 +159,13 @@ export class Lock {
       throw this.#lost;
     }
     this.#stop();
-    const ours = await this.#backend.release(this.#grant);
-    // Past the deadline it may well be gone: the release was asked for in time, and so nothing was unprotected.
-    if (!ours && this.#backend.clock.now() < this.#grant.deadline) throw this.#lose('taken');
+    try {
+      if (await this.#backend.release(this.#grant)) return;
+    } finally {
+      this.#onEnd(this);
+    }
+    // It may have run out on the way to the server, or been taken before: in doubt the work was not protected.
+    throw this.#lose(this.#backend.clock.now() < this.#grant.deadline ? 'taken' : 'expired');
   }
 
   /** Whether the lease is over, noticing first that its deadline may have passed. */
@@ -164,6 +180,7 @@ export class Lock {
   #lose(reason: LossReason): LockLostError {
     this.#lost ??= new LockLostError(this.name, reason);
     this.#stop();
+    this.#onEnd(this);
     this.#controller?.abort(this.#lost);
     return this.#lost;
   }
@@ -172,7 +189,6 @@ export class Lock {
     this.#refresher?.stop();
     this.#deadlineAlarm?.cancel();
     this.#unlisten?.();
-    this.#onEnd(this);
   }
 
   #makeController(): AbortController {

@@ -15,10 +15,6 @@ export class Owners {
 
   /** `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. */
   constructor(clientName: string = hostName()) {
-    if (typeof clientName !== 'string' || !CLIENT_NAME.test(clientName)) {
-      const bounds = `1 to ${LONGEST_CLIENT_NAME} letters, digits, ".", "_" or "-"`;
-      throw new LockArgumentError('clientName', clientName, bounds);
-    }
     this.client = `${clientName}.${process.pid}.${randomBytes(6).toString('hex')}`;
   }
 
@@ -32,6 +28,15 @@ export class Owners {
 export function clientOf(owner: string): string {
   const end = owner.indexOf(':');
   return end < 0 ? owner : owner.slice(0, end);
+}
+
+export function checkClientName(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || !CLIENT_NAME.test(value)) {
+    const bounds = `1 to ${LONGEST_CLIENT_NAME} letters, digits, ".", "_" or "-"`;
+    throw new LockArgumentError('clientName', value, bounds);
+  }
+  return value;
 }
 
 function hostName(): string {

@@ -38,8 +38,7 @@ export class Session {
 
   /** The leases held now, oldest first. */
   get held(): Lock[] {
-    this.#prune();
-    return [...this.#held.keys()];
+    return [...this.#held.keys()].filter((lock) => lock.remaining > 0);
   }
 
   async acquire(
@@ -117,6 +116,7 @@ export class Session {
       return;
     }
     const patience = pause(this.backend.clock, CLOSE_PATIENCE_MS);
+    // Those under way are among them: a lease is ours until its release is settled.
     const released = Promise.all(locks.map((lock) => lock.release().catch(ignoreEndedLease)));
     await Promise.race([released, patience.done]);
     patience.stop();
@@ -162,6 +162,7 @@ export class Session {
   }
 
   async #pause(ms: number, scope: object, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted || this.#isClosed(scope)) return;
     const waiting = pause(this.backend.clock, ms);
     const forget = this.onClose(scope, waiting.stop);
     signal?.addEventListener('abort', waiting.stop);

@@ -58,7 +58,8 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
     let observation: Observation | undefined;
     try {
       observation = await this.#begin((state) => this.#note(state, observation));
-      await observation?.check();
+      // Not awaited: a server that does not answer must not keep anybody who wants to leave.
+      observation?.check().catch((error: unknown) => this.stop({ error }));
       while (!this.#end) {
         const state = this.#backlog.shift();
         if (state) yield state;
@@ -111,6 +112,7 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
     const { clock } = this.#backend;
     this.#expiry = clock.callAt(clock.now() + ms, () => {
       observation.check().catch((error: unknown) => {
+        if (this.#end) return;
         if (error instanceof LockBackendError && error.retryable) this.#checkIn(RETRY_MS, observation);
         else this.stop({ error });
       });

@@ -1,6 +1,7 @@
+import { checkOptions } from '../core/arguments.ts';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { Owners } from '../core/owner.ts';
+import { checkClientName, Owners } from '../core/owner.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockClosedError } from '../errors.ts';
 import { Resource } from './resource.ts';
@@ -18,8 +19,8 @@ export interface MemoryBackendOptions {
  * Locks within one process, without a server: the semantics of the Redis backend, for tests, local work and
  * programs that have only one process. Everything made from one returned object shares its locks.
  */
-export function memoryBackend(options: MemoryBackendOptions = {}): LockBackend {
-  return new MemoryBackend(systemClock, options.clientName);
+export function memoryBackend(options?: MemoryBackendOptions): LockBackend {
+  return new MemoryBackend(systemClock, checkClientName(checkOptions(options).clientName));
 }
 
 export class MemoryBackend implements LockBackend {
@@ -48,7 +49,10 @@ export class MemoryBackend implements LockBackend {
 
   async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
     const waiter = new Waiter(this.#owners.next(request.ttlMs), request, this.clock, () => {});
-    return this.#resource(request.name).tryGrant(waiter) ? waiter.promise : null;
+    if (this.#resource(request.name).tryGrant(waiter)) return waiter.promise;
+    // Nobody hears of a cancellation that comes after the refusal.
+    waiter.promise.catch(() => {});
+    return null;
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { checkDuration, checkOptions } from '../core/arguments.ts';
+import { checkClientName } from '../core/owner.ts';
 import { LockArgumentError } from '../errors.ts';
 
 /** Options of `redisBackend`. */
@@ -39,7 +40,7 @@ export function redisSettings(options?: RedisBackendOptions): RedisSettings {
   }
   return {
     prefix,
-    clientName: given.clientName,
+    clientName: checkClientName(given.clientName),
     fenceRetentionMs: checkDuration(given.fenceRetention ?? HOUR_MS, 'fenceRetention'),
     safetyNetMs: checkDuration(given.safetyNet ?? 30_000, 'safetyNet', 100),
     commandTimeoutMs: checkDuration(given.commandTimeout ?? 5_000, 'commandTimeout', 10),

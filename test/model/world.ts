@@ -42,6 +42,7 @@ const shared = memoryBackend();
 export function redisWorld(): World {
   let server: RedisServer;
   let admin: Redis;
+  let members = 0;
   return {
     title: 'Redis',
     faults: true,
@@ -54,37 +55,34 @@ export function redisWorld(): World {
       await server.stop();
     },
     async connect() {
-      const redis = new Redis(server.url);
-      const subscribers: Redis[] = [];
+      const name = `member-${++members}`;
+      const redis = new Redis(server.url, { connectionName: name });
+      const connections = [redis];
       const duplicate = redis.duplicate.bind(redis);
       redis.duplicate = (override) => {
-        const subscriber = duplicate(override);
-        subscribers.push(subscriber);
+        const subscriber = duplicate({ ...override, connectionName: `${name}-subscriber` });
+        connections.push(subscriber);
         return subscriber;
       };
       const client = new LockClient(redisBackend(redis));
-      const cut = async (connection: Redis | undefined) => {
-        if (connection?.status !== 'ready') return;
-        await admin.call('CLIENT', 'KILL', 'ID', String(await idOf(connection)));
-      };
       return {
         client,
         crash() {
-          for (const connection of [redis, ...subscribers]) connection.disconnect();
+          for (const connection of connections) connection.disconnect();
         },
-        reconnect: (link) => cut(link === 'commands' ? redis : subscribers.at(-1)),
+        reconnect: (link) => kill(link === 'commands' ? name : `${name}-subscriber`),
         async close() {
           await client.close();
           redis.disconnect();
         },
       };
-
-      async function idOf(connection: Redis): Promise<number> {
-        const { localPort } = Reflect.get(connection, 'stream') as { localPort: number };
-        const list = (await admin.call('CLIENT', 'LIST')) as string;
-        const line = list.split('\n').find((text) => text.includes(`addr=127.0.0.1:${localPort} `)) ?? '';
-        return Number(/id=(\d+)/.exec(line)?.[1]);
-      }
     },
   };
+
+  /** By its name: a connection's address is another one where the server is in a container. */
+  async function kill(name: string): Promise<void> {
+    const list = String(await admin.call('CLIENT', 'LIST')).split('\n');
+    const id = list.find((line) => line.includes(` name=${name} `))?.match(/^id=(\d+)/)?.[1];
+    if (id) await admin.call('CLIENT', 'KILL', 'ID', id);
+  }
 }
