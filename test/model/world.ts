@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { LockClient, memoryBackend, redisBackend } from '../../src/index.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/wait.ts';
 
 /** What the model's commands are run against: clients of one lock, and the faults that the engine can have. */
 export interface World {
@@ -79,10 +80,26 @@ export function redisWorld(): World {
     },
   };
 
-  /** By its name: a connection's address is another one where the server is in a container. */
+  /** Kills a connection and waits for the one that takes its place, with as many subscriptions. */
   async function kill(name: string): Promise<void> {
+    const old = await find(name);
+    if (!old) return;
+    await admin.call('CLIENT', 'KILL', 'ID', old.id);
+    // Until then a release would pass over who cannot hear it: no fault, but another order than the model's.
+    await until(
+      async () => {
+        const now = await find(name);
+        return now && now.id !== old.id && now.subscriptions === old.subscriptions;
+      },
+      { what: `${name} to be back` },
+    );
+  }
+
+  /** By its name: a connection's address is another one where the server is in a container. */
+  async function find(name: string): Promise<{ id: string; subscriptions: string } | undefined> {
     const list = String(await admin.call('CLIENT', 'LIST')).split('\n');
-    const id = list.find((line) => line.includes(` name=${name} `))?.match(/^id=(\d+)/)?.[1];
-    if (id) await admin.call('CLIENT', 'KILL', 'ID', id);
+    const line = list.find((text) => text.includes(` name=${name} `));
+    const [, id = '', subscriptions = ''] = line?.match(/^id=(\d+) .* sub=(\d+) /) ?? [];
+    return line === undefined ? undefined : { id, subscriptions };
   }
 }
