@@ -70,9 +70,14 @@ export class LockCreator {
    * 10 … 2 147 483 647 ms; `waitTimeout` is 0 (one try) … 2 147 483 647 ms, or Infinity. Rejects with
    * `LockTimeoutError`, the signal's reason, `LockBackendError`, `LockClosedError`, `LockArgumentError`.
    */
-  async acquire(ttl: number, waitTimeout = Number.POSITIVE_INFINITY, options?: WaitOptions): Promise<Lock> {
-    const signal = checkSignal(checkOptions(options).signal);
-    return this.#session.acquire(this.name, checkTtl(ttl), checkWaitTimeout(waitTimeout), this, signal);
+  acquire(ttl: number, waitTimeout = Number.POSITIVE_INFINITY, options?: WaitOptions): Promise<Lock> {
+    // Not an async function: each promise between the server's answer and the caller takes its time.
+    try {
+      const signal = options === undefined ? undefined : checkSignal(checkOptions(options).signal);
+      return this.#session.acquire(this.name, checkTtl(ttl), checkWaitTimeout(waitTimeout), this, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

@@ -7,13 +7,11 @@ const NAME_BOUNDS = `well-formed Unicode of 1 to ${LONGEST_NAME_BYTES} bytes in 
 
 /** Names: every accepted one maps to its own key. Lone surrogates would collide in UTF-8. */
 export function checkName(value: unknown, argument = 'name'): string {
-  if (typeof value !== 'string' || value === '' || LONE_SURROGATE.test(value) || tooLong(value)) {
+  if (typeof value !== 'string' || value === '' || tooLong(value) || !value.isWellFormed()) {
     throw new LockArgumentError(argument, value, NAME_BOUNDS);
   }
   return value;
 }
-
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function tooLong(name: string): boolean {
   return name.length > LONGEST_NAME_BYTES || Buffer.byteLength(name) > LONGEST_NAME_BYTES;

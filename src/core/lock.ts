@@ -152,20 +152,25 @@ export class Lock {
     this.#onEnd(this);
   }
 
-  async #release(): Promise<void> {
+  #release(): Promise<void> {
     if (this.#ended()) {
       // Others may be waiting behind our stale record; tidying up is not worth the caller's time.
       this.#backend.release(this.#grant).catch(ignoreBackendError);
-      throw this.#lost;
+      return Promise.reject(this.#lost);
     }
     this.#stop();
-    try {
-      if (await this.#backend.release(this.#grant)) return;
-    } finally {
-      this.#onEnd(this);
-    }
-    // It may have run out on the way to the server, or been taken before: in doubt the work was not protected.
-    throw this.#lose(this.#backend.clock.now() < this.#grant.deadline ? 'taken' : 'expired');
+    return this.#backend.release(this.#grant).then(
+      (ours) => {
+        this.#onEnd(this);
+        if (ours) return;
+        // It may have run out on the way, or been taken before: in doubt the work was not protected.
+        throw this.#lose(this.#backend.clock.now() < this.#grant.deadline ? 'taken' : 'expired');
+      },
+      (error: unknown) => {
+        this.#onEnd(this);
+        throw error;
+      },
+    );
   }
 
   /** Whether the lease is over, noticing first that its deadline may have passed. */

@@ -1,4 +1,5 @@
 import { LockClosedError, LockLostError, LockTimeoutError } from '../errors.ts';
+import { Aborts } from './aborts.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
@@ -26,6 +27,7 @@ export class Session {
   readonly #pending = new Set<PendingRequest>();
   readonly #held = new Map<Lock, object>();
   readonly #endings = new Set<Ending>();
+  readonly #aborts = new Aborts();
   readonly #closedScopes = new WeakSet<object>();
   #pruneAt = PRUNE_FROM;
   #closing: Promise<void> | undefined;
@@ -41,21 +43,19 @@ export class Session {
     return [...this.#held.keys()].filter((lock) => lock.remaining > 0);
   }
 
-  async acquire(
-    name: string,
-    ttlMs: number,
-    waitMs: number,
-    scope: object,
-    signal?: AbortSignal,
-  ): Promise<Lock> {
-    signal?.throwIfAborted();
-    this.assertOpen(scope);
+  acquire(name: string, ttlMs: number, waitMs: number, scope: object, signal?: AbortSignal): Promise<Lock> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#isClosed(scope)) return Promise.reject(closedError());
     const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), waitMs, scope);
-    if (waitMs > 0)
-      return this.#hold(await this.#settle(request, signal, this.backend.acquire(request)), scope);
-    const grant = await this.#settle(request, signal, this.backend.tryAcquire(request));
-    if (!grant) throw new LockTimeoutError(name, this.backend.clock.now() - request.askedAt);
-    return this.#hold(grant, scope);
+    if (waitMs > 0) {
+      return this.#settle(request, signal, this.backend.acquire(request), (grant) =>
+        this.#hold(grant, scope),
+      );
+    }
+    return this.#settle(request, signal, this.backend.tryAcquire(request), (grant) => {
+      if (grant) return this.#hold(grant, scope);
+      throw new LockTimeoutError(name, this.backend.clock.now() - request.askedAt);
+    });
   }
 
   async tryAcquire(
@@ -69,8 +69,10 @@ export class Session {
       signal?.throwIfAborted();
       this.assertOpen(scope);
       const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), 0, scope);
-      const grant = await this.#settle(request, signal, this.backend.tryAcquire(request));
-      if (grant) return this.#hold(grant, scope);
+      const lock = await this.#settle(request, signal, this.backend.tryAcquire(request), (grant) =>
+        grant ? this.#hold(grant, scope) : null,
+      );
+      if (lock) return lock;
       if (attempt >= retry.retries) return null;
       await this.#pause(backoffMs(attempt, retry.backoff), scope, signal);
     }
@@ -84,7 +86,7 @@ export class Session {
   }
 
   assertOpen(scope: object): void {
-    if (this.#isClosed(scope)) throw new LockClosedError('the client or creator is closed');
+    if (this.#isClosed(scope)) throw closedError();
   }
 
   /** Ends everything one scope has open: pending acquires reject, held leases are released. */
@@ -122,21 +124,27 @@ export class Session {
     patience.stop();
   }
 
-  /** Awaits a backend's answer while the caller can still give up. */
-  async #settle<T extends Grant | null>(
+  /** Passes a backend's answer on to `use`; until it comes, the caller can give up. */
+  #settle<T, R>(
     request: PendingRequest,
     signal: AbortSignal | undefined,
     answer: Promise<T>,
-  ): Promise<T> {
-    const abort = signal && (() => request.cancel(signal.reason));
-    if (abort) signal.addEventListener('abort', abort);
+    use: (answer: T) => R,
+  ): Promise<R> {
+    const unlisten = signal && this.#aborts.listen(signal, () => request.cancel(signal.reason));
     this.#pending.add(request);
-    try {
-      return await answer;
-    } finally {
-      this.#pending.delete(request);
-      if (abort) signal.removeEventListener('abort', abort);
-    }
+    return answer.then(
+      (value) => {
+        this.#pending.delete(request);
+        unlisten?.();
+        return use(value);
+      },
+      (error: unknown) => {
+        this.#pending.delete(request);
+        unlisten?.();
+        throw error;
+      },
+    );
   }
 
   #hold(grant: Grant, scope: object): Lock {
@@ -165,14 +173,18 @@ export class Session {
     if (signal?.aborted || this.#isClosed(scope)) return;
     const waiting = pause(this.backend.clock, ms);
     const forget = this.onClose(scope, waiting.stop);
-    signal?.addEventListener('abort', waiting.stop);
+    const unlisten = signal && this.#aborts.listen(signal, waiting.stop);
     try {
       await waiting.done;
     } finally {
       forget();
-      signal?.removeEventListener('abort', waiting.stop);
+      unlisten?.();
     }
   }
+}
+
+function closedError(): LockClosedError {
+  return new LockClosedError('the client or creator is closed');
 }
 
 /** A lease that is already lost, or whose server is gone, needs no release. */

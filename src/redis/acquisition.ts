@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import { Waiter } from '../core/waiter.ts';
 import type { LockBackendError } from '../errors.ts';
-import type { Answer, CommandLink } from './command-link.ts';
+import type { Caller, CommandLink, ScriptCall } from './command-link.ts';
 import { noAnswer, unexpectedReply } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Protocol } from './protocol.ts';
@@ -28,16 +28,20 @@ export interface AcquisitionContext {
   giveBack(acquisition: Acquisition): void;
 }
 
+/** What an answer came to; `settled` needs nothing more. */
+type Outcome = 'settled' | 'refused' | 'more' | 'stale';
+
 type GrantMessage = Extract<InboxMessage, { kind: 'granted' }>;
 
 /** One acquire on its way: asked, queued, granted by a reply or by a message. */
-export class Acquisition {
+export class Acquisition implements Caller {
   readonly waiter: Waiter;
   /** Whether the server may know of it. */
   asked = false;
   /** Whether it wants a place in line, and not just to try. */
   queues = false;
   readonly #context: AcquisitionContext;
+  #onRefused: ((failure?: LockBackendError) => void) | undefined;
   #arrivalUs: string | undefined;
   #early: GrantMessage | undefined;
 
@@ -51,36 +55,62 @@ export class Acquisition {
     return this.#arrivalUs !== undefined;
   }
 
-  /** Asks once, without queueing. False when somebody has the lock or is in line for it. */
-  async try(until = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const call = this.#call('try');
-    for (;;) {
-      this.asked = true;
-      const outcome = this.#take(await this.#context.link.run(call, until));
-      if (outcome === 'settled') return true;
-      if (outcome === 'stale') throw tooLate(this.waiter.request.name);
-      this.asked = false;
-      if (outcome === 'refused' || this.waiter.outcome !== 'waiting') return false;
-    }
+  /**
+   * Asks once, without queueing. `onRefused` is called when somebody has the lock or is in line for it, or with what
+   * kept the server from answering, if it may pass by itself. What fails for good ends the wait.
+   */
+  try(until: number, onRefused: (failure?: LockBackendError) => void): void {
+    this.#onRefused = onRefused;
+    this.#send('try', until);
   }
 
-  /** Asks for the lock, in line; again with the old place. Never rejects: what fails for good ends the wait. */
-  async ask(): Promise<void> {
+  /** Asks for the lock, in line; again with the old place. What fails for good ends the wait. */
+  ask(): void {
+    this.#onRefused = undefined;
+    this.queues = true;
+    this.#send(this.#arrivalUs ?? 'queue', this.waiter.request.deadline);
+  }
+
+  /** As `ask`, until there is an answer; `failure` is what has kept the server from answering so far. Never rejects. */
+  async askAgain(failure?: LockBackendError): Promise<void> {
     const { name, deadline } = this.waiter.request;
-    const isMoot = () => this.waiter.outcome !== 'waiting';
+    const moot = () => this.waiter.outcome !== 'waiting';
     this.queues = true;
     try {
-      for (;;) {
+      for (let reason = failure; ; reason = undefined) {
         this.asked = true;
         const call = this.#call(this.#arrivalUs ?? 'queue');
-        const answer = await this.#context.link.persist(call, deadline, isMoot);
-        const outcome = answer && this.#take(answer);
-        if (isMoot() || (outcome !== 'more' && outcome !== 'stale')) return;
+        const answer = await this.#context.link.persist(call, deadline, { moot, failure: reason });
+        const outcome = answer && this.#take(answer.reply, answer.sentAt);
+        if (moot() || (outcome !== 'more' && outcome !== 'stale')) return;
         if (this.#context.clock.now() >= deadline) throw tooLate(name);
       }
     } catch (error) {
       this.waiter.fail(error);
     }
+  }
+
+  answered(reply: unknown, sentAt: number): void {
+    const outcome = this.#take(reply, sentAt);
+    if (outcome === 'settled' || this.waiter.outcome !== 'waiting') return;
+    const onRefused = this.#onRefused;
+    if (!onRefused) {
+      void this.askAgain();
+    } else if (outcome === 'more') {
+      this.try(this.waiter.request.deadline, onRefused);
+    } else if (outcome === 'stale') {
+      onRefused(tooLate(this.waiter.request.name));
+    } else {
+      this.asked = false;
+      onRefused();
+    }
+  }
+
+  failed(error: LockBackendError): void {
+    if (!error.retryable) this.waiter.fail(error);
+    else if (this.waiter.outcome !== 'waiting') return;
+    else if (this.#onRefused) this.#onRefused(error);
+    else void this.askAgain(error);
   }
 
   /** A releaser says that it has granted to us. */
@@ -97,19 +127,27 @@ export class Acquisition {
     const tolerance = CLOCK_READ_TOLERANCE_MS + (now - anchor.sentAt) * CLOCK_RATE_TOLERANCE;
     const deadline = leaseDeadline(Math.min(grantedAt, now), message.ttlMs);
     // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
-    if (grantedAt > now + tolerance || deadline <= now) void this.ask();
+    if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();
     else waiter.grant(message.fencingToken, deadline);
   }
 
-  #call(place: string) {
+  #send(place: string, until: number): void {
+    this.asked = true;
+    this.#context.link.send(this.#call(place), until, this);
+  }
+
+  #call(place: string): ScriptCall {
     const { name, ttlMs } = this.waiter.request;
     return this.#context.protocol.acquire(name, this.waiter.owner, ttlMs, place);
   }
 
-  #take({ reply: raw, sentAt }: Answer): 'settled' | 'refused' | 'more' | 'stale' {
+  #take(raw: unknown, sentAt: number): Outcome {
     const { waiter } = this;
-    const reply = parseAcquireReply(raw);
-    if (!reply) throw unexpectedReply(raw, waiter.request.name);
+    const reply = parseAcquireReply(raw, waiter.request.ttlMs);
+    if (!reply) {
+      waiter.fail(unexpectedReply(raw, waiter.request.name));
+      return 'settled';
+    }
     if (reply.kind === 'refused' || reply.kind === 'more') return reply.kind;
     // The answer comes after we gave up; whatever it gave must be given back.
     if (waiter.outcome === 'failed') this.#context.giveBack(this);
@@ -120,7 +158,7 @@ export class Acquisition {
     return 'settled';
   }
 
-  #granted({ fencingToken, leftMs }: Extract<AcquireReply, { kind: 'granted' }>, sentAt: number) {
+  #granted({ fencingToken, leftMs }: Extract<AcquireReply, { kind: 'granted' }>, sentAt: number): Outcome {
     const deadline = sentAt + leftMs - driftMs(this.waiter.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
     this.waiter.grant(fencingToken, deadline);

@@ -2,15 +2,15 @@ import type { Redis } from 'ioredis';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
-import { LockClosedError } from '../errors.ts';
-import { CommandLink } from './command-link.ts';
+import { type LockBackendError, LockClosedError } from '../errors.ts';
+import { CommandLink, type ScriptCall } from './command-link.ts';
 import { connectionEnded } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
 import type { RedisSettings } from './options.ts';
-import { Protocol } from './protocol.ts';
+import { Protocol, scriptConstants } from './protocol.ts';
 import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -40,7 +40,7 @@ export class RedisBackend implements LockBackend {
     this.clock = clock;
     const owners = new Owners(settings.clientName);
     this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
-    this.#protocol = new Protocol(this.#keys, settings.fenceRetentionMs, settings.safetyNetMs);
+    this.#protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings));
     this.#leases = new Leases(clock);
     this.#link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
@@ -63,13 +63,13 @@ export class RedisBackend implements LockBackend {
     if (owned) redis.on('error', this.#onError);
   }
 
-  async acquire(request: LeaseRequest): Promise<Grant> {
-    this.#assertOpen(request.name);
+  acquire(request: LeaseRequest): Promise<Grant> {
+    if (this.#closing) return Promise.reject(closedError(request.name));
     return this.#line.acquire(request);
   }
 
-  async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    this.#assertOpen(request.name);
+  tryAcquire(request: LeaseRequest): Promise<Grant | null> {
+    if (this.#closing) return Promise.reject(closedError(request.name));
     return this.#line.tryAcquire(request);
   }
 
@@ -82,13 +82,27 @@ export class RedisBackend implements LockBackend {
     return Number(reply) === 1;
   }
 
-  async release(grant: Grant): Promise<boolean> {
-    this.#assertOpen(grant.name);
+  release(grant: Grant): Promise<boolean> {
+    if (this.#closing) return Promise.reject(closedError(grant.name));
     this.#leases.delete(grant);
     const call = this.#protocol.release(grant.name, grant.owner);
-    for (;;) {
-      const answer = await this.#link.persist(call, grant.deadline, undefined, Number.POSITIVE_INFINITY);
-      // Sent more than once, it may have been the first sending that released it.
+    return new Promise((resolve) => {
+      this.#link.send(call, Number.POSITIVE_INFINITY, {
+        answered: (reply, _, repeated) => {
+          const outcome = Number(reply);
+          // Sent more than once, it may have been the first sending that released it.
+          resolve(outcome === 2 ? this.#releaseAgain(call, grant) : outcome === 1 || repeated);
+        },
+        failed: (failure) => resolve(this.#releaseAgain(call, grant, failure)),
+      });
+    });
+  }
+
+  /** Until the server has answered or the TTL has passed. */
+  async #releaseAgain(call: ScriptCall, grant: Grant, failure?: LockBackendError): Promise<boolean> {
+    for (let reason = failure; ; reason = undefined) {
+      const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
+      const answer = await this.#link.persist(call, grant.deadline, persistence);
       const outcome = Number(answer?.reply);
       if (outcome !== 2) return outcome === 1 || answer?.repeated === true;
     }
@@ -142,7 +156,7 @@ export class RedisBackend implements LockBackend {
   }
 
   #assertOpen(name: string): void {
-    if (this.#closing) throw new LockClosedError('the backend is closed', name);
+    if (this.#closing) throw closedError(name);
   }
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
@@ -174,4 +188,8 @@ export class RedisBackend implements LockBackend {
     if (name !== undefined && !this.#leases.has(message.owner))
       this.#line.chase(name, message.owner, message.ttlMs);
   }
+}
+
+function closedError(name: string): LockClosedError {
+  return new LockClosedError('the backend is closed', name);
 }

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import { LockBackendError } from '../errors.ts';
+import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, noAnswer, toBackendError } from './errors.ts';
 import type { Script } from './script.ts';
 
@@ -9,15 +10,6 @@ import type { Script } from './script.ts';
 const TICK_MS = 20;
 const RETRY_BASE_MS = 25;
 const RETRY_LONGEST_MS = 1_000;
-
-/** What a script replied, and the local instant before it was sent: the server cannot have run it earlier. */
-export interface Answer {
-  /** With the option `stringNumbers` of ioredis, numbers come as strings. */
-  readonly reply: unknown;
-  readonly sentAt: number;
-  /** The script may have run more than once: it was tried again, or ioredis has resent it. */
-  readonly repeated: boolean;
-}
 
 /** One run of a script. */
 export interface ScriptCall {
@@ -27,13 +19,28 @@ export interface ScriptCall {
   readonly lockName: string;
 }
 
-interface OpenCall {
-  readonly until: number;
-  readonly lockName: string;
-  reject(error: LockBackendError): void;
+/** Who asked for a script to be run; exactly one of the two is called, once. */
+export interface Caller {
+  /**
+   * `reply` is the server's; with the option `stringNumbers` of ioredis, numbers come as strings. `sentAt` is the local
+   * instant before it was sent: the server cannot have run it earlier. `repeated`: it may have run more than once.
+   */
+  answered(reply: unknown, sentAt: number, repeated: boolean): void;
+  failed(error: LockBackendError): void;
 }
 
-const KEY_COUNT = 2;
+interface Persistence {
+  readonly moot?: (() => boolean) | undefined;
+  readonly answerBy?: number;
+  readonly failure?: LockBackendError | undefined;
+}
+
+/** What `Caller.answered` is told, as a value. */
+export interface Answer {
+  readonly reply: unknown;
+  readonly sentAt: number;
+  readonly repeated: boolean;
+}
 
 /**
  * The user's connection, used for scripts only. ioredis may never settle a command, or settle it much later than
@@ -42,7 +49,9 @@ const KEY_COUNT = 2;
 export class CommandLink {
   readonly redis: Redis;
   readonly #clock: Clock;
-  readonly #patienceMs: number;
+  /** The longest time to wait for the answer to one command. */
+  readonly patienceMs: number;
+  readonly #dispatcher: Dispatcher;
   readonly #open = new Set<OpenCall>();
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
@@ -51,59 +60,57 @@ export class CommandLink {
   #cuts = 0;
   #tick: Alarm | undefined;
 
-  /** `patienceMs` is the longest time to wait for the answer to one command. */
   constructor(redis: Redis, clock: Clock, patienceMs: number) {
     this.redis = redis;
     this.#clock = clock;
-    this.#patienceMs = patienceMs;
+    this.patienceMs = patienceMs;
+    this.#dispatcher = new Dispatcher(redis);
     redis.on('close', this.#countCut);
     redis.on('ready', this.#wake);
     redis.on('end', this.#wake);
   }
 
-  /** Runs a script once. Rejects with a `LockBackendError`, at the latest soon after the local instant `until`. */
+  /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */
+  send(call: ScriptCall, until: number, caller: Caller): void {
+    const open = new OpenCall(call, caller, this.#clock.now(), until, this);
+    this.#open.add(open);
+    this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
+    this.#dispatcher.send(open);
+  }
+
+  /** As `send`, with a promise. Rejects with a `LockBackendError`. */
   run(call: ScriptCall, until = Number.POSITIVE_INFINITY): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const sentAt = this.#clock.now();
-      const cuts = this.#cuts;
-      const { lockName } = call;
-      const open: OpenCall = { until: Math.min(until, sentAt + this.#patienceMs), lockName, reject };
-      this.#open.add(open);
-      this.#tick ??= this.#clock.callAt(sentAt + TICK_MS, this.#checkOpen);
-      call.script.run(this.redis, KEY_COUNT, call.args).then(
-        (reply) => {
-          this.#forget(open);
-          resolve({ reply, sentAt, repeated: cuts !== this.#cuts });
-        },
-        (error: unknown) => {
-          this.#forget(open);
-          reject(this.#ended ? this.#whyEnded(lockName) : toBackendError(error, lockName));
-        },
-      );
+      const answered = (reply: unknown, sentAt: number, repeated: boolean) =>
+        resolve({ reply, sentAt, repeated });
+      this.send(call, until, { answered, failed: reject });
     });
   }
 
   /**
    * Runs a script until it is answered: what may pass by itself is tried again until `giveUpAt`, with backoff, and
    * while the link is down not before it is back. Undefined when `moot` turns true meanwhile. Each try is given
-   * until `answerBy`.
+   * until `answerBy`. `failure` is that of a first try, if there was one.
    */
   async persist(
     call: ScriptCall,
     giveUpAt: number,
-    moot: () => boolean = () => false,
-    answerBy = giveUpAt,
+    { moot = () => false, answerBy = giveUpAt, failure }: Persistence = {},
   ): Promise<Answer | undefined> {
+    let error: unknown = failure;
     for (let attempt = 0; ; attempt++) {
-      try {
-        const answer = await this.run(call, answerBy);
-        return attempt === 0 ? answer : { ...answer, repeated: true };
-      } catch (error) {
+      if (error !== undefined) {
         const retryable = error instanceof LockBackendError && error.retryable;
         if (!retryable || this.#closed) throw error;
         await this.#calmDown(attempt, giveUpAt);
         if (moot()) return undefined;
         if (this.#clock.now() >= giveUpAt) throw error;
+      }
+      try {
+        const answer = await this.run(call, answerBy);
+        return error === undefined ? answer : { ...answer, repeated: true };
+      } catch (reason) {
+        error = reason;
       }
     }
   }
@@ -137,17 +144,27 @@ export class CommandLink {
     this.redis.off('end', this.#wake);
     this.#wake();
     this.#tick?.cancel();
-    for (const open of this.#open) open.reject(connectionEnded(open.lockName));
-    this.#open.clear();
+    for (const open of [...this.#open]) open.giveUp(connectionEnded(open.call.lockName));
   }
 
   get #ended(): boolean {
     return this.redis.status === 'end' || this.#closed;
   }
 
-  #forget(open: OpenCall): void {
-    this.#open.delete(open);
+  /** How often the link has been cut so far. What was sent before the latest cut may have run twice. */
+  get cuts(): number {
+    return this.#cuts;
+  }
+
+  /** Forgets a call. False when it was forgotten before. */
+  forget(open: OpenCall): boolean {
+    if (!this.#open.delete(open)) return false;
     if (this.#open.size === 0) this.#drained?.();
+    return true;
+  }
+
+  errorFor(error: unknown, lockName: string): LockBackendError {
+    return this.#ended ? this.#whyEnded(lockName) : toBackendError(error, lockName);
   }
 
   async #calmDown(attempt: number, giveUpAt: number): Promise<void> {
@@ -184,8 +201,7 @@ export class CommandLink {
     for (const open of this.#open) {
       const overdue = now >= open.until;
       if (!overdue && !hopeless && !this.#ended) continue;
-      this.#forget(open);
-      open.reject(this.#diagnose(lastError, hopeless, open.lockName));
+      open.giveUp(this.#diagnose(lastError, hopeless, open.call.lockName));
     }
     if (this.#open.size > 0) this.#tick = this.#clock.callAt(now + TICK_MS, this.#checkOpen);
   };
@@ -200,6 +216,43 @@ export class CommandLink {
     if (lastError) return noAnswer(lastError, lockName);
     const { status } = this.redis;
     return noAnswer(status === 'ready' ? undefined : new Error(`the connection is ${status}`), lockName);
+  }
+}
+
+/** A call that is not answered yet. */
+class OpenCall implements Dispatch {
+  readonly call: ScriptCall;
+  readonly sentAt: number;
+  readonly until: number;
+  readonly #caller: Caller;
+  readonly #link: CommandLink;
+  readonly #cuts: number;
+
+  constructor(call: ScriptCall, caller: Caller, sentAt: number, until: number, link: CommandLink) {
+    this.call = call;
+    this.sentAt = sentAt;
+    this.until = Math.min(until, sentAt + link.patienceMs);
+    this.#caller = caller;
+    this.#link = link;
+    this.#cuts = link.cuts;
+  }
+
+  get script(): Script {
+    return this.call.script;
+  }
+
+  get args(): readonly (string | number)[] {
+    return this.call.args;
+  }
+
+  settle(error: unknown, reply: unknown): void {
+    if (!this.#link.forget(this)) return;
+    if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
+    else this.#caller.answered(reply, this.sentAt, this.#cuts !== this.#link.cuts);
+  }
+
+  giveUp(error: LockBackendError): void {
+    if (this.#link.forget(this)) this.#caller.failed(error);
   }
 }
 

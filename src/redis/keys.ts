@@ -41,6 +41,7 @@ export class Keys {
  * would land on different slots.
  */
 function escapeBraces(name: string): string {
+  if (!name.includes('}') && !name.includes('%')) return name;
   return name.replace(/[%}]/g, (character) => (character === '%' ? '%25' : '%7D'));
 }
 

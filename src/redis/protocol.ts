@@ -1,6 +1,9 @@
 import type { ScriptCall } from './command-link.ts';
 import type { Keys } from './keys.ts';
+import type { RedisSettings } from './options.ts';
+import type { Script } from './script.ts';
 import { acquireScript } from './scripts/acquire.ts';
+import type { ScriptConstants } from './scripts/fragments.ts';
 import { inspectScript } from './scripts/inspect.ts';
 import { refreshScript } from './scripts/refresh.ts';
 import { releaseScript } from './scripts/release.ts';
@@ -8,43 +11,50 @@ import { releaseScript } from './scripts/release.ts';
 /** How a queue outlives its pokes: all its clients would have to miss this many in a row. */
 const QUEUE_LIFE_IN_SAFETY_NETS = 3;
 
+/** What the scripts of a backend with these settings have in common. */
+export function scriptConstants(keys: Keys, settings: RedisSettings): ScriptConstants {
+  return {
+    retentionMs: settings.fenceRetentionMs,
+    queueTtlMs: settings.safetyNetMs * QUEUE_LIFE_IN_SAFETY_NETS,
+    inboxes: keys.inboxes,
+  };
+}
+
 /** The script calls of the protocol, typed: which script with which keys and arguments. */
 export class Protocol {
   readonly #keys: Keys;
-  readonly #inboxes: string;
-  readonly #retentionMs: number;
-  readonly #queueTtlMs: number;
+  readonly #acquire: Script;
+  readonly #release: Script;
+  readonly #refresh: Script;
+  readonly #inspect: Script;
 
-  constructor(keys: Keys, fenceRetentionMs: number, safetyNetMs: number) {
+  constructor(keys: Keys, constants: ScriptConstants) {
     this.#keys = keys;
-    this.#inboxes = keys.inboxes;
-    this.#retentionMs = fenceRetentionMs;
-    this.#queueTtlMs = safetyNetMs * QUEUE_LIFE_IN_SAFETY_NETS;
+    this.#acquire = acquireScript(constants);
+    this.#release = releaseScript(constants);
+    this.#refresh = refreshScript(constants);
+    this.#inspect = inspectScript(constants);
   }
 
   /** `place` is `try`, `queue`, or the arrival score that this owner already had. */
   acquire(lockName: string, owner: string, ttlMs: number, place: string): ScriptCall {
-    const args = [owner, ttlMs, this.#retentionMs, this.#inboxes, this.#queueTtlMs, place];
-    return { script: acquireScript, args: [...this.#keysOf(lockName), ...args], lockName };
+    const record = this.#keys.record(lockName);
+    return { script: this.#acquire, lockName, args: [record, `${record}:queue`, owner, ttlMs, place] };
   }
 
   /** `owner` is an owner id, or `force` for whoever holds the lock. */
   release(lockName: string, owner: string): ScriptCall {
-    const args = [owner, this.#retentionMs, this.#inboxes, this.#queueTtlMs];
-    return { script: releaseScript, args: [...this.#keysOf(lockName), ...args], lockName };
+    const record = this.#keys.record(lockName);
+    return { script: this.#release, lockName, args: [record, `${record}:queue`, owner] };
   }
 
   refresh(lockName: string, owner: string, ttlMs: number): ScriptCall {
-    const args = [owner, ttlMs, this.#retentionMs];
-    return { script: refreshScript, args: [...this.#keysOf(lockName), ...args], lockName };
+    const record = this.#keys.record(lockName);
+    return { script: this.#refresh, lockName, args: [record, `${record}:queue`, owner, ttlMs] };
   }
 
   inspect(lockName: string, mode: 'watch' | ''): ScriptCall {
-    return { script: inspectScript, args: [...this.#keysOf(lockName), mode, this.#retentionMs], lockName };
-  }
-
-  #keysOf(name: string): [string, string] {
-    const record = this.#keys.record(name);
-    return [record, `${record}:queue`];
+    const record = this.#keys.record(lockName);
+    return { script: this.#inspect, lockName, args: [record, `${record}:queue`, mode] };
   }
 }

@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
 
-/**
- * One Lua script and how to run it on the user's connection without changing that connection: EVALSHA, and EVAL
- * when the server does not know it (first use, restart, SCRIPT FLUSH).
- */
+/** One Lua script, and the hash by which the server knows it. */
 export class Script {
   readonly lua: string;
   readonly sha: string;
@@ -13,16 +9,4 @@ export class Script {
     this.lua = lua.trim();
     this.sha = createHash('sha1').update(this.lua).digest('hex');
   }
-
-  /** The first `keyCount` arguments are keys. */
-  run(redis: Redis, keyCount: number, args: readonly (string | number)[]): Promise<unknown> {
-    return redis.evalsha(this.sha, keyCount, ...args).catch((error: unknown) => {
-      if (!isUnknownScript(error)) throw error;
-      return redis.eval(this.lua, keyCount, ...args);
-    });
-  }
-}
-
-function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

@@ -4,6 +4,7 @@ import type { Owners } from '../core/owner.ts';
 import { LockBackendError } from '../errors.ts';
 import { Acquisition, type AcquisitionContext } from './acquisition.ts';
 import type { CommandLink } from './command-link.ts';
+import { Door, type DoorContext } from './door.ts';
 import type { Inbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
 import type { Protocol } from './protocol.ts';
@@ -23,15 +24,15 @@ interface Parts {
 const REFUSED = new Error('refused');
 
 /** Every acquire of this client that is under way, from its first command until it is granted or given up. */
-export class WaitingLine implements AcquisitionContext {
+export class WaitingLine implements AcquisitionContext, DoorContext {
   readonly link: CommandLink;
   readonly protocol: Protocol;
   readonly clock: Clock;
   readonly #parts: Parts;
   readonly #acquisitions = new Map<string, Acquisition>();
   readonly #rooms = new Map<string, WaitingRoom>();
-  /** Per name, the last acquire that has not got past the opening of the inbox. */
-  readonly #entering = new Map<string, Promise<void>>();
+  /** Per name, those who came before the inbox was open. */
+  readonly #doors = new Map<string, Door>();
   /** Owner ids that are being given back to the server. */
   readonly #chases = new Map<string, Promise<void>>();
 
@@ -44,18 +45,13 @@ export class WaitingLine implements AcquisitionContext {
 
   acquire(request: LeaseRequest): Promise<Grant> {
     const acquisition = this.#start(request);
-    if (this.#parts.inbox.opened) void acquisition.ask();
-    else void this.#enter(acquisition);
+    if (this.#parts.inbox.opened) acquisition.ask();
+    else this.#enter(acquisition);
     return acquisition.waiter.promise;
   }
 
   async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    const acquisition = this.#start(request);
-    const { waiter } = acquisition;
-    acquisition.try().then(
-      (answered) => answered || waiter.fail(REFUSED),
-      (error: unknown) => waiter.fail(error),
-    );
+    const { waiter } = this.#try(request);
     try {
       return await waiter.promise;
     } catch (error) {
@@ -81,6 +77,18 @@ export class WaitingLine implements AcquisitionContext {
     return room;
   }
 
+  openInbox(): Promise<void> {
+    return this.#parts.inbox.open();
+  }
+
+  outage(name: string): LockBackendError | undefined {
+    return this.link.outage(name);
+  }
+
+  closed(name: string): void {
+    this.#doors.delete(name);
+  }
+
   ended(acquisition: Acquisition): void {
     const { owner, outcome, request, lease } = acquisition.waiter;
     this.#acquisitions.delete(owner);
@@ -88,6 +96,7 @@ export class WaitingLine implements AcquisitionContext {
     const room = this.#rooms.get(request.name);
     room?.leave(acquisition, lease?.ttlMs);
     if (room?.empty) this.#rooms.delete(request.name);
+    this.#doors.get(request.name)?.left(acquisition);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 
@@ -110,7 +119,8 @@ export class WaitingLine implements AcquisitionContext {
    */
   askAll(): void {
     for (const room of this.#rooms.values()) room.anchor = undefined;
-    for (const acquisition of this.#acquisitions.values()) if (acquisition.queues) void acquisition.ask();
+    for (const acquisition of this.#acquisitions.values())
+      if (acquisition.queues) void acquisition.askAgain();
   }
 
   /** Ends every wait with an error. */
@@ -129,41 +139,22 @@ export class WaitingLine implements AcquisitionContext {
     return acquisition;
   }
 
-  /**
-   * The way in before the inbox is open: the first to come just tries, so that a client that never has to wait
-   * needs no second connection. Whoever comes for the same name meanwhile follows in turn.
-   */
-  async #enter(acquisition: Acquisition): Promise<void> {
-    const { waiter } = acquisition;
-    const { name } = waiter.request;
-    const turn = this.#getReady(acquisition, this.#entering.get(name)).catch((error) => waiter.fail(error));
-    this.#entering.set(name, turn);
-    await turn;
-    if (this.#entering.get(name) === turn) this.#entering.delete(name);
-    if (waiter.outcome === 'waiting') await acquisition.ask();
+  #try(request: LeaseRequest): Acquisition {
+    const acquisition = this.#start(request);
+    acquisition.try(Number.POSITIVE_INFINITY, (failure) => acquisition.waiter.fail(failure ?? REFUSED));
+    return acquisition;
   }
 
-  async #getReady(acquisition: Acquisition, before: Promise<void> | undefined): Promise<void> {
-    const { waiter } = acquisition;
-    let unanswered: LockBackendError | undefined;
-    if (before) waiter.startTimer(() => this.link.outage(waiter.request.name) ?? waiter.timeoutError());
-    if (before) await before;
-    else unanswered = await this.#tryFirst(acquisition);
-    waiter.startTimer(() => (acquisition.hasPlace ? undefined : unanswered) ?? waiter.timeoutError());
-    if (waiter.outcome !== 'waiting') return;
-    // Whoever gives up before the inbox is open must not keep those behind.
-    await Promise.race([this.#parts.inbox.open(), waiter.promise.catch(() => {})]);
-  }
-
-  /** Resolves with the error if the server could not be asked; what is not worth trying again rejects. */
-  async #tryFirst(acquisition: Acquisition): Promise<LockBackendError | undefined> {
-    try {
-      await acquisition.try(acquisition.waiter.request.deadline);
-      return undefined;
-    } catch (error) {
-      if (error instanceof LockBackendError && error.retryable) return error;
-      throw error;
+  #enter(acquisition: Acquisition): void {
+    const { name } = acquisition.waiter.request;
+    const door = this.#doors.get(name);
+    if (door) {
+      door.follow(acquisition);
+      return;
     }
+    const opened = new Door(name, this);
+    this.#doors.set(name, opened);
+    opened.lead(acquisition);
   }
 
   async #chase(name: string, owner: string, giveUpAt: number): Promise<void> {

@@ -61,7 +61,7 @@ export class WaitingRoom {
     if (this.#recovering) return;
     this.#recovering = true;
     const others = [...this.#queued].filter((acquisition) => acquisition !== of);
-    await Promise.all(others.map((acquisition) => acquisition.ask()));
+    await Promise.all(others.map((acquisition) => acquisition.askAgain()));
     this.#recovering = false;
   }
 
@@ -92,6 +92,6 @@ export class WaitingRoom {
     if (this.#poker) return;
     const [first] = this.#queued;
     this.#poker = first;
-    void first?.ask();
+    void first?.askAgain();
   }
 }

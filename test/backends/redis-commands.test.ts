@@ -1,12 +1,10 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LockClient, LockCreator } from '../../src/index.ts';
-import { acquireScript } from '../../src/redis/scripts/acquire.ts';
-import { refreshScript } from '../../src/redis/scripts/refresh.ts';
-import { releaseScript } from '../../src/redis/scripts/release.ts';
 import { type ClientProcess, spawnClient } from '../support/client-process.ts';
 import { countByName, recordCommands, type WireCommand } from '../support/commands.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 import type { FromContenders, ToContenders } from './contenders.client.ts';
 
@@ -49,13 +47,13 @@ describe('400 contenders in 4 processes', () => {
   it('cost exactly two commands for each acquisition', () => {
     const acquisitions = PROCESSES * WORKERS * ROUNDS;
     expect(grants).toHaveLength(acquisitions);
-    expect(runsOf(acquireScript, commands)).toHaveLength(acquisitions);
-    expect(runsOf(releaseScript, commands)).toHaveLength(acquisitions);
+    expect(runsOf(scripts.acquire, commands)).toHaveLength(acquisitions);
+    expect(runsOf(scripts.release, commands)).toHaveLength(acquisitions);
     expect(countByName(commands)).toEqual({ evalsha: 2 * acquisitions });
   });
 
   it('are granted in the order in which their requests reached the server', () => {
-    const arrivals = runsOf(acquireScript, commands).map((text) => text.split('" "')[5]);
+    const arrivals = runsOf(scripts.acquire, commands).map((text) => text.split('" "')[5]);
     expect(grants.map(({ owner }) => owner)).toEqual(arrivals);
   });
 
@@ -80,8 +78,8 @@ it('sends nothing but the refreshes while 1 000 waiters wait for 5 s', async () 
   const end = performance.now() + 5_000;
   await until(() => performance.now() >= end, { what: '5 s to pass' });
   const commands = await recorder.stop();
-  expect(runsOf(refreshScript, commands).length).toBeGreaterThanOrEqual(2);
-  expect(countByName(commands)).toEqual({ evalsha: runsOf(refreshScript, commands).length });
+  expect(runsOf(scripts.refresh, commands).length).toBeGreaterThanOrEqual(2);
+  expect(countByName(commands)).toEqual({ evalsha: runsOf(scripts.refresh, commands).length });
   lock.assertHeld();
   abort.abort('enough');
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['enough']));

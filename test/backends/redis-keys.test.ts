@@ -2,11 +2,8 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
-import { acquireScript } from '../../src/redis/scripts/acquire.ts';
-import { inspectScript } from '../../src/redis/scripts/inspect.ts';
-import { refreshScript } from '../../src/redis/scripts/refresh.ts';
-import { releaseScript } from '../../src/redis/scripts/release.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
 let server: RedisServer;
@@ -26,12 +23,9 @@ beforeEach(async () => {
 });
 afterEach(() => client.close());
 
-it.each(Object.entries({ acquireScript, releaseScript, refreshScript, inspectScript }))(
-  'loads %s on a live server',
-  async (_, script) => {
-    expect(await redis.script('LOAD', script.lua)).toBe(script.sha);
-  },
-);
+it.each(Object.entries(scripts))('loads %s on a live server', async (_, script) => {
+  expect(await redis.script('LOAD', script.lua)).toBe(script.sha);
+});
 
 describe('the data of a lock', () => {
   it('is one record while it is held, and only the fence when it is free', async () => {

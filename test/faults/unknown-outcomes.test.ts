@@ -1,12 +1,10 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
-import { acquireScript } from '../../src/redis/scripts/acquire.ts';
-import { refreshScript } from '../../src/redis/scripts/refresh.ts';
-import { releaseScript } from '../../src/redis/scripts/release.ts';
 import { recordCommands } from '../support/commands.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
 // The scripts are known to the server before anything is swallowed, or the first reply would be NOSCRIPT.
@@ -17,7 +15,7 @@ beforeEach(async () => {
   server = await startRedis();
   proxy = await startProxy(server);
   redis = new Redis(server.url);
-  for (const { lua } of [acquireScript, refreshScript, releaseScript]) await redis.script('LOAD', lua);
+  for (const { lua } of [scripts.acquire, scripts.refresh, scripts.release]) await redis.script('LOAD', lua);
 });
 afterEach(async () => {
   redis.disconnect();
@@ -35,10 +33,10 @@ describe('row 1: a reply is lost after the server has executed, and ioredis send
   it('grants the same lease', async () => {
     await using client = new LockClient(proxy.url);
     const recorder = await recordCommands(server);
-    const swallowed = proxy.swallowNextReply({ afterRequestContaining: acquireScript.sha });
+    const swallowed = proxy.swallowNextReply({ afterRequestContaining: scripts.acquire.sha });
     const lock = await client.creator('resent').acquire(30_000, 10_000);
     await swallowed;
-    expect(await runs(recorder, acquireScript)).toEqual({ count: 2, owners: 1 });
+    expect(await runs(recorder, scripts.acquire)).toEqual({ count: 2, owners: 1 });
     expect(await redis.get('baton:{resent}')).toMatch(
       new RegExp(`^${lock.fencingToken} \\d+ ${lock.owner}$`),
     );
@@ -53,7 +51,7 @@ describe('row 1: a reply is lost after the server has executed, and ioredis send
     await opener.acquire(30_000);
     opener.acquire(30_000).catch(() => {});
     await until(async () => (await opener.inspect()).waiters === 1, { what: 'the inbox to be open' });
-    const swallowed = proxy.swallowNextReply({ afterRequestContaining: acquireScript.sha });
+    const swallowed = proxy.swallowNextReply({ afterRequestContaining: scripts.acquire.sha });
     const waiting = client.creator('resent').acquire(30_000, 10_000);
     await swallowed;
     const queue = () => redis.zrange('baton:{resent}:queue', '0', '-1', 'WITHSCORES');
@@ -73,11 +71,11 @@ describe('row 1: a reply is lost after the server has executed, and ioredis send
     await using client = new LockClient(proxy.url);
     const creator = client.creator('resent');
     const lock = await creator.acquire(30_000);
-    const refresh = proxy.swallowNextReply({ afterRequestContaining: refreshScript.sha });
+    const refresh = proxy.swallowNextReply({ afterRequestContaining: scripts.refresh.sha });
     await lock.refresh(60_000);
     await refresh;
     expect((await creator.inspect()).holders[0]?.remainingTtl).toBeGreaterThan(50_000);
-    const release = proxy.swallowNextReply({ afterRequestContaining: releaseScript.sha });
+    const release = proxy.swallowNextReply({ afterRequestContaining: scripts.release.sha });
     await lock.release();
     await release;
     expect(await creator.isLocked()).toBe(false);
@@ -123,7 +121,7 @@ describe('row 3: commands that ioredis never settles', () => {
   it('are asked again while there is time to wait', async () => {
     const fragile = new Redis(proxy.url, options);
     await using client = new LockClient(redisBackend(fragile, { commandTimeout: 200 }));
-    const swallowed = proxy.swallowNextReply({ afterRequestContaining: acquireScript.sha });
+    const swallowed = proxy.swallowNextReply({ afterRequestContaining: scripts.acquire.sha });
     const lock = await client.creator('unsettled').acquire(30_000, 10_000);
     await swallowed;
     expect(await lock.isHeld()).toBe(true);

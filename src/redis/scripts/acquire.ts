@@ -1,31 +1,40 @@
 import { Script } from '../script.ts';
-import { HAND_OVER, READ_RECORD, READ_TIME, SAVE_RECORD } from './fragments.ts';
+import {
+  declareConstants,
+  HAND_OVER,
+  READ_RECORD,
+  READ_TIME,
+  SAVE_RECORD,
+  type ScriptConstants,
+} from './fragments.ts';
 
 /**
  * Takes the lock if it is free and nobody is in line, else queues.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, 2 TTL (ms), 3 fence retention (ms), 4 prefix of inbox channels, 5 queue TTL (ms),
- *       6 what to do when the lock is not to be had: 'try' gives up, 'queue' queues, or the arrival score that this
- *         owner already had in a queue, to queue there again
+ * ARGV  1 owner id, 2 TTL (ms), 3 what to do when the lock is not to be had: 'try' gives up, 'queue' queues, or the
+ *       arrival score that this owner already had in a queue, to queue there again
  * Replies
- *   `granted <fence> <time left, ms>`   also when this owner holds it already: a resent command is harmless
+ *   a number                            granted for the whole TTL, with this fence
+ *   `granted <fence> <time left, ms>`   this owner has it already: a resent command is harmless
  *   `queued <time left of the holder, ms> <arrival score, µs> <server time, µs>`
  *     either with ` lost` behind it when the owner had a place that is not there any more
  *   `more`                              dead waiters were dropped, call again
  *   nil                                 'try', and somebody has it or is in line for it
  */
-export const acquireScript = new Script(`
+export function acquireScript(constants: ScriptConstants): Script {
+  return new Script(`
 ${READ_RECORD}
-local owner, ttl, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local inboxes, queueTtl, mode = ARGV[4], ARGV[5], ARGV[6]
+${declareConstants(constants)}
+local owner, ttl, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 ${READ_TIME}
-${SAVE_RECORD}
 readTime()
 local place = tonumber(mode)
 local lost = ''
 if leaseEnd <= ms or holder ~= owner then
-  local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+  local last = {}
+  if not record or #record > 16 then last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') end
+  ${SAVE_RECORD}
   local taker = leaseEnd > ms and holder
   if not taker and last[1] then
     ${HAND_OVER}
@@ -36,12 +45,13 @@ if leaseEnd <= ms or holder ~= owner then
   end
   if not taker then
     grantTo(owner, ttl)
-    if place then lost = ' lost' end
+    if not place then return fence end
+    lost = ' lost'
   elseif taker ~= owner then
     if mode == 'try' then return false end
     -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
     local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
-    if redis.call('ZADD', KEYS[2], 'NX', string.format('%.0f', arrival), owner) == 0 then
+    if redis.call('ZADD', KEYS[2], 'NX', arrival, owner) == 0 then
       arrival = tonumber(redis.call('ZSCORE', KEYS[2], owner))
     elseif place then
       lost = ' lost'
@@ -52,6 +62,7 @@ if leaseEnd <= ms or holder ~= owner then
 end
 return string.format('granted %.0f %.0f', fence, leaseEnd - ms) .. lost
 `);
+}
 
 /** What the acquire script answered. `lost`: the server has forgotten this owner's place, and maybe others. */
 export type AcquireReply =
@@ -71,9 +82,10 @@ export type AcquireReply =
   | { readonly kind: 'more' }
   | { readonly kind: 'refused' };
 
-/** Undefined for an answer that this script cannot have given. */
-export function parseAcquireReply(reply: unknown): AcquireReply | undefined {
+/** Undefined for an answer that this script cannot have given to a request for `ttlMs`. */
+export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply | undefined {
   if (reply === null) return { kind: 'refused' };
+  if (typeof reply === 'number') return { kind: 'granted', fencingToken: reply, leftMs: ttlMs, lost: false };
   if (typeof reply !== 'string') return undefined;
   const [kind, first = '', second = '', third, fourth] = reply.split(' ');
   if (kind === 'granted' && second !== '') {
@@ -83,5 +95,7 @@ export function parseAcquireReply(reply: unknown): AcquireReply | undefined {
     const lost = fourth === 'lost';
     return { kind, leftMs: Number(first), arrivalUs: second, serverUs: Number(third), lost };
   }
-  return kind === 'more' ? { kind } : undefined;
+  if (kind === 'more') return { kind };
+  // With the option `stringNumbers` of ioredis, numbers come as strings.
+  return /^\d{16}$/.test(reply) ? parseAcquireReply(Number(reply), ttlMs) : undefined;
 }

@@ -9,9 +9,32 @@
  * 4. A queued owner id is granted to only by the queue's order: arrival scores rise strictly.
  * 5. Nothing is written to a key that holds something else than ours.
  *
- * KEYS are always 1 the record, 2 the queue. Numbers beyond 2^31 are formatted with `%.0f`: `tostring` would
- * print them as `1.79e+15`.
+ * 6. A record of nothing but the fence means that nobody is in line, so that taking such a lock need not look.
+ *
+ * KEYS are always 1 the record, 2 the queue. Numbers beyond 2^31 go into texts by `%.0f`: `tostring` would print them
+ * as `1.79e+15`.
  */
+
+/** What one backend's scripts have in common: part of their text, since it never changes and each argument costs. */
+export interface ScriptConstants {
+  /** How long a fence outlives the lease. */
+  readonly retentionMs: number;
+  /** How long a queue outlives its last visitor. */
+  readonly queueTtlMs: number;
+  /** What the channel names of all inboxes begin with. */
+  readonly inboxes: string;
+}
+
+/** The constants as Lua locals. */
+export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
+  return `local retention, queueTtl, inboxes = ${retentionMs}, ${queueTtlMs}, ${quote(inboxes)}`;
+}
+
+/** A Lua string of any bytes. */
+function quote(text: string): string {
+  const bytes = [...Buffer.from(text)];
+  return `'${bytes.map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}'`;
+}
 
 /**
  * Reads the record `<fence>[ <lease end, ms> <owner> [watched]]` into `fence`, `leaseEnd`, `holder`, `watched`.
@@ -21,12 +44,13 @@ export const READ_RECORD = `
 local fence, leaseEnd, holder, watched = 0, 0, '-', false
 local record = redis.call('GET', KEYS[1])
 if record then
-  local f, e, h, w = string.match(record, '^(%d+) ?(%d*) ?(%S*) ?(%S*)$')
-  if not f or #f ~= 16 then
-    return redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours')
+  fence = tonumber(string.sub(record, 1, 16))
+  local known = fence and fence >= 1e15
+  if known and #record > 16 then
+    local e, h, w = string.match(record, '^ (%d+) (%S+) ?(%S*)$', 17)
+    known, leaseEnd, holder, watched = e, tonumber(e), h, w == 'watched'
   end
-  fence, leaseEnd, watched = tonumber(f), tonumber(e) or 0, w == 'watched'
-  if h ~= '' then holder = h end
+  if not known then return redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours') end
 end
 `;
 
@@ -44,15 +68,15 @@ end
 /**
  * `save()` writes the record: free, or held by `holder` until `leaseEnd`. While somebody watches, it publishes the
  * state, `<server time, µs> <waiters> <record>`; when nobody listens any more, the mark goes.
- * `grantTo(owner, ttl)` makes `owner` the holder. Both need READ_RECORD, READ_TIME and `retention`.
+ * `grantTo(owner, ttl)` makes `owner` the holder. Both need READ_RECORD, READ_TIME and the constants.
  */
 export const SAVE_RECORD = `
 local function save()
-  local text = string.format('%.0f', fence)
-  local life = retention
-  if holder ~= '-' then
-    text = text .. ' ' .. string.format('%.0f', leaseEnd) .. ' ' .. holder
-    life = retention + leaseEnd - ms
+  local text, life
+  if holder == '-' then
+    text, life = string.format('%.0f', fence), retention
+  else
+    text, life = string.format('%.0f %.0f %s', fence, leaseEnd, holder), retention + leaseEnd - ms
   end
   if watched then
     readTime()
@@ -62,7 +86,7 @@ local function save()
       text = text .. (holder == '-' and ' 0 - watched' or ' watched')
     end
   end
-  redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', life))
+  redis.call('SET', KEYS[1], text, 'PX', life)
 end
 local function grantTo(owner, ttl)
   readTime()
@@ -74,7 +98,7 @@ end
 
 /**
  * `handOver(head, self)` grants to the first waiter in line whose client still listens to its inbox, and tells it.
- * `head` is what ZPOPMIN gave. Needs SAVE_RECORD, `inboxes` (prefix of their channels) and `queueTtl`. Answers:
+ * `head` is what ZPOPMIN gave. Needs SAVE_RECORD. Answers:
  *   its owner id   granted; `self` is granted without a message, since the reply tells it
  *   nil            nobody is left in line
  *   nil, 'more'    1 000 dead waiters were dropped and there are more; nothing was granted

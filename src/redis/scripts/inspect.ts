@@ -1,30 +1,32 @@
 import type { LockState } from '../../core/backend.ts';
 import { clientOf } from '../../core/owner.ts';
 import { Script } from '../script.ts';
-import { READ_RECORD, READ_TIME } from './fragments.ts';
+import { declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
 
 /**
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
  * the new state, until nobody listens any more.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 'watch' to mark, else '', 2 fence retention (ms)
+ * ARGV  1 'watch' to mark, else ''
  * Reply `<server time, µs> <waiters> <record>`, the same text that is published
  */
-export const inspectScript = new Script(`
+export function inspectScript(constants: ScriptConstants): Script {
+  return new Script(`
 ${READ_RECORD}
+${declareConstants(constants)}
 ${READ_TIME}
 readTime()
 if ARGV[1] == 'watch' and not watched then
   if fence == 0 then
-    redis.call('SET', KEYS[1], string.format('%.0f 0 - watched', us), 'PX', ARGV[2])
+    redis.call('SET', KEYS[1], string.format('%.0f 0 - watched', us), 'PX', retention)
   else
-    local lease = string.format('%.0f %.0f %s', fence, leaseEnd, holder)
-    redis.call('SET', KEYS[1], lease .. ' watched', 'KEEPTTL')
+    redis.call('SET', KEYS[1], string.format('%.0f %.0f %s watched', fence, leaseEnd, holder), 'KEEPTTL')
   end
 end
 return string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), record or '')
 `);
+}
 
 /** A state text, and the server time in µs at which it was so. */
 export interface TimedState {

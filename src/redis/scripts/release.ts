@@ -1,21 +1,29 @@
 import { Script } from '../script.ts';
-import { HAND_OVER, READ_RECORD, READ_TIME, SAVE_RECORD } from './fragments.ts';
+import {
+  declareConstants,
+  HAND_OVER,
+  READ_RECORD,
+  READ_TIME,
+  SAVE_RECORD,
+  type ScriptConstants,
+} from './fragments.ts';
 
 /**
  * Ends a lease and hands the lock to the next in line; also how a waiter leaves the queue, and how a holder is
  * dispossessed.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, or 'force' for whoever holds it, 2 fence retention (ms), 3 prefix of inbox channels,
- *       4 queue TTL (ms)
+ * ARGV  1 owner id, or 'force' for whoever holds it
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
  *   0   it was neither
  *   2   still the holder: dead waiters were dropped and there are more, call again
  */
-export const releaseScript = new Script(`
+export function releaseScript(constants: ScriptConstants): Script {
+  return new Script(`
 ${READ_RECORD}
-local owner, retention, inboxes, queueTtl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+${declareConstants(constants)}
+local owner = ARGV[1]
 ${READ_TIME}
 if owner == 'force' then
   readTime()
@@ -31,12 +39,17 @@ if head[1] then
   ${HAND_OVER}
   taker, obstacle = handOver(head)
   if obstacle == 'more' then return 2 end
-  if obstacle == 'denied' then obstacle = denied end
+  if obstacle == 'denied' then
+    -- Held by nobody, but not the bare fence, which would say that nobody is in line.
+    local free = string.format('%.0f 0 -', fence) .. (watched and ' watched' or '')
+    redis.call('SET', KEYS[1], free, 'PX', retention)
+    return redis.error_reply(denied)
+  end
 end
 if not taker then
   holder, leaseEnd = '-', 0
   save()
 end
-if obstacle then return redis.error_reply(obstacle) end
 return 1
 `);
+}

@@ -1,0 +1,14 @@
+import { acquireScript } from '../../src/redis/scripts/acquire.ts';
+import { inspectScript } from '../../src/redis/scripts/inspect.ts';
+import { refreshScript } from '../../src/redis/scripts/refresh.ts';
+import { releaseScript } from '../../src/redis/scripts/release.ts';
+
+const defaults = { retentionMs: 3_600_000, queueTtlMs: 90_000, inboxes: 'baton:inbox:' };
+
+/** The scripts as a backend with default settings sends them. */
+export const scripts = {
+  acquire: acquireScript(defaults),
+  release: releaseScript(defaults),
+  refresh: refreshScript(defaults),
+  inspect: inspectScript(defaults),
+};
