@@ -15,7 +15,7 @@ export interface AutoRefreshOptions {
 export class Lock {
   readonly #backend: LockBackend;
   readonly #grant: Grant;
-  readonly #onEnd: (lock: Lock) => void;
+  readonly #onEnd: () => void;
   #lost: LockLostError | undefined;
   #releasing: Promise<void> | undefined;
   #refresher: AutoRefresh | undefined;
@@ -28,7 +28,7 @@ export class Lock {
    * `onEnd` is called when the lease has been released or lost, and there is nothing left to wait for.
    * @internal
    */
-  constructor(backend: LockBackend, grant: Grant, onEnd: (lock: Lock) => void) {
+  constructor(backend: LockBackend, grant: Grant, onEnd: () => void) {
     this.#backend = backend;
     this.#grant = grant;
     this.#onEnd = onEnd;
@@ -149,7 +149,7 @@ export class Lock {
   abandon(): void {
     this.#releasing ??= Promise.resolve();
     this.#stop();
-    this.#onEnd(this);
+    this.#onEnd();
   }
 
   #release(): Promise<void> {
@@ -161,13 +161,13 @@ export class Lock {
     this.#stop();
     return this.#backend.release(this.#grant).then(
       (ours) => {
-        this.#onEnd(this);
+        this.#onEnd();
         if (ours) return;
         // It may have run out on the way, or been taken before: in doubt the work was not protected.
         throw this.#lose(this.#backend.clock.now() < this.#grant.deadline ? 'taken' : 'expired');
       },
       (error: unknown) => {
-        this.#onEnd(this);
+        this.#onEnd();
         throw error;
       },
     );
@@ -185,7 +185,7 @@ export class Lock {
   #lose(reason: LossReason): LockLostError {
     this.#lost ??= new LockLostError(this.name, reason);
     this.#stop();
-    this.#onEnd(this);
+    this.#onEnd();
     this.#controller?.abort(this.#lost);
     return this.#lost;
   }

@@ -3,6 +3,7 @@ import { Aborts } from './aborts.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
+import { LinkedSet } from './linked-set.ts';
 import { ignoreBackendError, Lock } from './lock.ts';
 import { PendingRequest } from './request.ts';
 
@@ -24,8 +25,9 @@ interface Ending {
 export class Session {
   readonly backend: LockBackend;
   readonly #done: () => Promise<void>;
-  readonly #pending = new Set<PendingRequest>();
-  readonly #held = new Map<Lock, object>();
+  readonly #pending = new LinkedSet<PendingRequest>();
+  /** The requests that have come to a lease. */
+  readonly #held = new LinkedSet<PendingRequest>();
   readonly #endings = new Set<Ending>();
   readonly #aborts = new Aborts();
   readonly #closedScopes = new WeakSet<object>();
@@ -40,7 +42,7 @@ export class Session {
 
   /** The leases held now, oldest first. */
   get held(): Lock[] {
-    return [...this.#held.keys()].filter((lock) => lock.remaining > 0);
+    return this.#locks().filter((lock) => lock.remaining > 0);
   }
 
   acquire(name: string, ttlMs: number, waitMs: number, scope: object, signal?: AbortSignal): Promise<Lock> {
@@ -49,11 +51,11 @@ export class Session {
     const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), waitMs, scope);
     if (waitMs > 0) {
       return this.#settle(request, signal, this.backend.acquire(request), (grant) =>
-        this.#hold(grant, scope),
+        this.#hold(grant, request),
       );
     }
     return this.#settle(request, signal, this.backend.tryAcquire(request), (grant) => {
-      if (grant) return this.#hold(grant, scope);
+      if (grant) return this.#hold(grant, request);
       throw new LockTimeoutError(name, this.backend.clock.now() - request.askedAt);
     });
   }
@@ -70,7 +72,7 @@ export class Session {
       this.assertOpen(scope);
       const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), 0, scope);
       const lock = await this.#settle(request, signal, this.backend.tryAcquire(request), (grant) =>
-        grant ? this.#hold(grant, scope) : null,
+        grant ? this.#hold(grant, request) : null,
       );
       if (lock) return lock;
       if (attempt >= retry.retries) return null;
@@ -109,10 +111,10 @@ export class Session {
 
   async #end(includes: (scope: object) => boolean, release: boolean): Promise<void> {
     for (const ending of [...this.#endings]) if (includes(ending.scope)) ending.stop();
-    for (const request of [...this.#pending]) {
+    for (const request of this.#pending.toArray()) {
       if (includes(request.scope)) request.cancel(new LockClosedError('closed while waiting', request.name));
     }
-    const locks = [...this.#held].filter(([, scope]) => includes(scope)).map(([lock]) => lock);
+    const locks = this.#locks(includes);
     if (!release) {
       for (const lock of locks) lock.abandon();
       return;
@@ -147,25 +149,26 @@ export class Session {
     );
   }
 
-  #hold(grant: Grant, scope: object): Lock {
-    if (this.#isClosed(scope)) {
+  #hold(grant: Grant, request: PendingRequest): Lock {
+    if (this.#isClosed(request.scope)) {
       // Granted in the very moment of the close: nobody will take it from us.
       this.backend.release(grant).catch(ignoreBackendError);
       throw new LockClosedError('closed while waiting', grant.name);
     }
-    const lock = new Lock(this.backend, grant, this.#forget);
-    this.#held.set(lock, scope);
+    const lock = new Lock(this.backend, grant, () => this.#held.delete(request));
+    request.lock = lock;
+    this.#held.add(request);
     if (this.#held.size >= this.#pruneAt) this.#prune();
     return lock;
   }
 
-  readonly #forget = (lock: Lock): void => {
-    this.#held.delete(lock);
-  };
+  #locks(includes: (scope: object) => boolean = () => true): Lock[] {
+    return this.#held.toArray().flatMap(({ lock, scope }) => (lock && includes(scope) ? [lock] : []));
+  }
 
   /** Drops leases that ran out without a release: asking for the time left makes a lease notice its end. */
   #prune(): void {
-    for (const lock of this.#held.keys()) void lock.remaining;
+    for (const lock of this.#locks()) void lock.remaining;
     this.#pruneAt = Math.max(PRUNE_FROM, this.#held.size * 2);
   }
 

@@ -1,9 +1,11 @@
 import type { LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
+import { Linked } from '../core/linked-set.ts';
 import { Waiter } from '../core/waiter.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { Caller, CommandLink, ScriptCall } from './command-link.ts';
+import type { Door } from './door.ts';
 import { noAnswer, unexpectedReply } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Protocol } from './protocol.ts';
@@ -22,6 +24,10 @@ export interface AcquisitionContext {
   /** The room for this name, made when the first waiter is queued. */
   roomFor(name: string): WaitingRoom;
   findRoom(name: string): WaitingRoom | undefined;
+  /** Called before the first command after which a message may come. */
+  expectMessage(acquisition: Acquisition): void;
+  /** A try was refused; or `failure` has kept the server from answering, and may pass by itself. */
+  refused(acquisition: Acquisition, failure?: LockBackendError): void;
   /** Called once, when the acquisition is granted or has failed. */
   ended(acquisition: Acquisition): void;
   /** The server may hold something for an acquisition that nobody waits for any more. */
@@ -34,18 +40,22 @@ type Outcome = 'settled' | 'refused' | 'more' | 'stale';
 type GrantMessage = Extract<InboxMessage, { kind: 'granted' }>;
 
 /** One acquire on its way: asked, queued, granted by a reply or by a message. */
-export class Acquisition implements Caller {
+export class Acquisition extends Linked implements Caller {
   readonly waiter: Waiter;
   /** Whether the server may know of it. */
   asked = false;
   /** Whether it wants a place in line, and not just to try. */
   queues = false;
+  /** The door at which it was the first to come, if it did not just try. */
+  door: Door | undefined;
+  /** Whether a message about the grant may still come although a reply has told of it. */
+  mayBeTold = false;
   readonly #context: AcquisitionContext;
-  #onRefused: ((failure?: LockBackendError) => void) | undefined;
   #arrivalUs: string | undefined;
   #early: GrantMessage | undefined;
 
   constructor(owner: string, request: LeaseRequest, context: AcquisitionContext) {
+    super();
     this.#context = context;
     this.waiter = new Waiter(owner, request, context.clock, () => context.ended(this));
   }
@@ -55,19 +65,14 @@ export class Acquisition implements Caller {
     return this.#arrivalUs !== undefined;
   }
 
-  /**
-   * Asks once, without queueing. `onRefused` is called when somebody has the lock or is in line for it, or with what
-   * kept the server from answering, if it may pass by itself. What fails for good ends the wait.
-   */
-  try(until: number, onRefused: (failure?: LockBackendError) => void): void {
-    this.#onRefused = onRefused;
+  /** Asks once, without queueing. What fails for good ends the wait. */
+  try(until: number): void {
     this.#send('try', until);
   }
 
   /** Asks for the lock, in line; again with the old place. What fails for good ends the wait. */
   ask(): void {
-    this.#onRefused = undefined;
-    this.queues = true;
+    this.#queue();
     this.#send(this.#arrivalUs ?? 'queue', this.waiter.request.deadline);
   }
 
@@ -75,13 +80,13 @@ export class Acquisition implements Caller {
   async askAgain(failure?: LockBackendError): Promise<void> {
     const { name, deadline } = this.waiter.request;
     const moot = () => this.waiter.outcome !== 'waiting';
-    this.queues = true;
+    this.#queue();
     try {
       for (let reason = failure; ; reason = undefined) {
         this.asked = true;
         const call = this.#call(this.#arrivalUs ?? 'queue');
         const answer = await this.#context.link.persist(call, deadline, { moot, failure: reason });
-        const outcome = answer && this.#take(answer.reply, answer.sentAt);
+        const outcome = answer && this.#take(answer.reply, answer.sentAt, true);
         if (moot() || (outcome !== 'more' && outcome !== 'stale')) return;
         if (this.#context.clock.now() >= deadline) throw tooLate(name);
       }
@@ -90,27 +95,26 @@ export class Acquisition implements Caller {
     }
   }
 
-  answered(reply: unknown, sentAt: number): void {
-    const outcome = this.#take(reply, sentAt);
+  answered(reply: unknown, sentAt: number, repeated: boolean): void {
+    const outcome = this.#take(reply, sentAt, repeated);
     if (outcome === 'settled' || this.waiter.outcome !== 'waiting') return;
-    const onRefused = this.#onRefused;
-    if (!onRefused) {
+    if (this.queues) {
       void this.askAgain();
     } else if (outcome === 'more') {
-      this.try(this.waiter.request.deadline, onRefused);
+      this.try(this.waiter.request.deadline);
     } else if (outcome === 'stale') {
-      onRefused(tooLate(this.waiter.request.name));
+      this.#context.refused(this, tooLate(this.waiter.request.name));
     } else {
       this.asked = false;
-      onRefused();
+      this.#context.refused(this);
     }
   }
 
   failed(error: LockBackendError): void {
     if (!error.retryable) this.waiter.fail(error);
     else if (this.waiter.outcome !== 'waiting') return;
-    else if (this.#onRefused) this.#onRefused(error);
-    else void this.askAgain(error);
+    else if (this.queues) void this.askAgain(error);
+    else this.#context.refused(this, error);
   }
 
   /** A releaser says that it has granted to us. */
@@ -131,6 +135,12 @@ export class Acquisition implements Caller {
     else waiter.grant(message.fencingToken, deadline);
   }
 
+  #queue(): void {
+    if (this.queues) return;
+    this.queues = true;
+    this.#context.expectMessage(this);
+  }
+
   #send(place: string, until: number): void {
     this.asked = true;
     this.#context.link.send(this.#call(place), until, this);
@@ -141,8 +151,14 @@ export class Acquisition implements Caller {
     return this.#context.protocol.acquire(name, this.waiter.owner, ttlMs, place);
   }
 
-  #take(raw: unknown, sentAt: number): Outcome {
+  /** `again`: the server may have been asked before, and so have granted before. */
+  #take(raw: unknown, sentAt: number, again: boolean): Outcome {
     const { waiter } = this;
+    this.mayBeTold = again;
+    // The common case: a free lock, and no need to look any further.
+    if (typeof raw === 'number' && waiter.outcome === 'waiting') {
+      return this.#granted(raw, waiter.request.ttlMs, sentAt);
+    }
     const reply = parseAcquireReply(raw, waiter.request.ttlMs);
     if (!reply) {
       waiter.fail(unexpectedReply(raw, waiter.request.name));
@@ -154,11 +170,11 @@ export class Acquisition implements Caller {
     if (waiter.outcome !== 'waiting') return 'settled';
     if (reply.lost) void this.#context.findRoom(waiter.request.name)?.askNeighbours(this);
     if (reply.kind === 'queued') this.#queued(reply, sentAt);
-    else return this.#granted(reply, sentAt);
+    else return this.#granted(reply.fencingToken, reply.leftMs, sentAt);
     return 'settled';
   }
 
-  #granted({ fencingToken, leftMs }: Extract<AcquireReply, { kind: 'granted' }>, sentAt: number): Outcome {
+  #granted(fencingToken: number, leftMs: number, sentAt: number): Outcome {
     const deadline = sentAt + leftMs - driftMs(this.waiter.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
     this.waiter.grant(fencingToken, deadline);

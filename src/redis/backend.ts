@@ -3,7 +3,7 @@ import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '.
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
 import { type LockBackendError, LockClosedError } from '../errors.ts';
-import { CommandLink, type ScriptCall } from './command-link.ts';
+import { type Caller, CommandLink, type ScriptCall } from './command-link.ts';
 import { connectionEnded } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
@@ -87,14 +87,8 @@ export class RedisBackend implements LockBackend {
     this.#leases.delete(grant);
     const call = this.#protocol.release(grant.name, grant.owner);
     return new Promise((resolve) => {
-      this.#link.send(call, Number.POSITIVE_INFINITY, {
-        answered: (reply, _, repeated) => {
-          const outcome = Number(reply);
-          // Sent more than once, it may have been the first sending that released it.
-          resolve(outcome === 2 ? this.#releaseAgain(call, grant) : outcome === 1 || repeated);
-        },
-        failed: (failure) => resolve(this.#releaseAgain(call, grant, failure)),
-      });
+      const release = new Release(resolve, (failure) => this.#releaseAgain(call, grant, failure));
+      this.#link.send(call, Number.POSITIVE_INFINITY, release);
     });
   }
 
@@ -187,6 +181,30 @@ export class RedisBackend implements LockBackend {
     const name = this.#keys.nameOf(message.key);
     if (name !== undefined && !this.#leases.has(message.owner))
       this.#line.chase(name, message.owner, message.ttlMs);
+  }
+}
+
+/** The first sending of a release. */
+class Release implements Caller {
+  readonly #resolve: (ours: boolean | Promise<boolean>) => void;
+  readonly #again: (failure?: LockBackendError) => Promise<boolean>;
+
+  constructor(
+    resolve: (ours: boolean | Promise<boolean>) => void,
+    again: (failure?: LockBackendError) => Promise<boolean>,
+  ) {
+    this.#resolve = resolve;
+    this.#again = again;
+  }
+
+  answered(reply: unknown, _sentAt: number, repeated: boolean): void {
+    const outcome = Number(reply);
+    // Sent more than once, it may have been the first sending that released it.
+    this.#resolve(outcome === 2 ? this.#again() : outcome === 1 || repeated);
+  }
+
+  failed(error: LockBackendError): void {
+    this.#resolve(this.#again(error));
   }
 }
 

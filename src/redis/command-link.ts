@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
+import { Linked, LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, noAnswer, toBackendError } from './errors.ts';
@@ -52,7 +53,7 @@ export class CommandLink {
   /** The longest time to wait for the answer to one command. */
   readonly patienceMs: number;
   readonly #dispatcher: Dispatcher;
-  readonly #open = new Set<OpenCall>();
+  readonly #open = new LinkedSet<OpenCall>();
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
   #refusal: Error | undefined;
@@ -75,7 +76,7 @@ export class CommandLink {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);
     this.#open.add(open);
     this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
-    this.#dispatcher.send(open);
+    this.#dispatcher.send(open, this.#open.size);
   }
 
   /** As `send`, with a promise. Rejects with a `LockBackendError`. */
@@ -144,7 +145,7 @@ export class CommandLink {
     this.redis.off('end', this.#wake);
     this.#wake();
     this.#tick?.cancel();
-    for (const open of [...this.#open]) open.giveUp(connectionEnded(open.call.lockName));
+    for (const open of this.#open.toArray()) open.giveUp(connectionEnded(open.call.lockName));
   }
 
   get #ended(): boolean {
@@ -198,7 +199,7 @@ export class CommandLink {
     const now = this.#clock.now();
     const lastError = connectionError(this.redis);
     const hopeless = this.redis.status !== 'ready' && isPermanent(lastError);
-    for (const open of this.#open) {
+    for (const open of this.#open.toArray()) {
       const overdue = now >= open.until;
       if (!overdue && !hopeless && !this.#ended) continue;
       open.giveUp(this.#diagnose(lastError, hopeless, open.call.lockName));
@@ -220,7 +221,7 @@ export class CommandLink {
 }
 
 /** A call that is not answered yet. */
-class OpenCall implements Dispatch {
+class OpenCall extends Linked implements Dispatch {
   readonly call: ScriptCall;
   readonly sentAt: number;
   readonly until: number;
@@ -229,6 +230,7 @@ class OpenCall implements Dispatch {
   readonly #cuts: number;
 
   constructor(call: ScriptCall, caller: Caller, sentAt: number, until: number, link: CommandLink) {
+    super();
     this.call = call;
     this.sentAt = sentAt;
     this.until = Math.min(until, sentAt + link.patienceMs);

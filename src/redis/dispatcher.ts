@@ -12,15 +12,14 @@ export interface Dispatch {
 const KEY_COUNT = 2;
 
 /**
- * From this many on, what has gathered is written without waiting for the end of the tick, so that the server works
- * on the first while we prepare the rest.
+ * With fewer than this under way, each is written at once: the server then works on the first while we prepare the
+ * next. With more, writes are what costs a busy client most.
  */
-const FULL_BATCH = 32;
+const BUSY = 32;
+/** From this many on, what has gathered is written without waiting for the end of the tick, for the same reason. */
+const FULL_BATCH = 16;
 
-/**
- * Sends scripts over the user's connection without changing it. What is issued in one tick goes out in one write, since
- * writes are what costs a busy client most; a lone command goes out by itself at the end of the tick.
- */
+/** Sends scripts over the user's connection without changing it; when busy, what is issued in one tick in one write. */
 export class Dispatcher {
   readonly #redis: Redis;
   #batch: Dispatch[] = [];
@@ -29,7 +28,12 @@ export class Dispatcher {
     this.#redis = redis;
   }
 
-  send(dispatch: Dispatch): void {
+  /** `underWay` is how many are not answered yet, with this one. */
+  send(dispatch: Dispatch, underWay: number): void {
+    if (underWay < BUSY && this.#batch.length === 0) {
+      this.#sendOne(dispatch);
+      return;
+    }
     const size = this.#batch.push(dispatch);
     if (size === 1) process.nextTick(this.#flush);
     else if (size === FULL_BATCH) this.#flush();

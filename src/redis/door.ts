@@ -18,38 +18,40 @@ export interface DoorContext {
 export class Door {
   readonly #name: string;
   readonly #context: DoorContext;
-  readonly #followers: Acquisition[] = [];
-  #leader: Acquisition | undefined;
+  readonly #leader: Acquisition;
+  #followers: Acquisition[] | undefined;
+  #refused = false;
 
-  constructor(name: string, context: DoorContext) {
-    this.#name = name;
+  constructor(leader: Acquisition, context: DoorContext) {
+    this.#name = leader.waiter.request.name;
+    this.#leader = leader;
     this.#context = context;
   }
 
-  lead(acquisition: Acquisition): void {
-    this.#leader = acquisition;
-    acquisition.try(acquisition.waiter.request.deadline, (failure) => {
-      const { waiter } = acquisition;
-      waiter.startTimer(() => (acquisition.hasPlace ? undefined : failure) ?? waiter.timeoutError());
-      this.#followers.unshift(acquisition);
-      this.#open();
-    });
-  }
-
+  /** Whoever comes while the first tries. */
   follow(acquisition: Acquisition): void {
     const { waiter } = acquisition;
-    waiter.startTimer(
-      () => (acquisition.hasPlace ? undefined : this.#context.outage(this.#name)) ?? waiter.timeoutError(),
-    );
+    waiter.startTimer(() => this.#whyInVain(acquisition, this.#context.outage(this.#name)));
+    this.#followers ??= [];
     this.#followers.push(acquisition);
+  }
+
+  /** The try was refused, or not answered because of `failure`. */
+  refused(failure: LockBackendError | undefined): void {
+    this.#refused = true;
+    this.#leader.waiter.startTimer(() => this.#whyInVain(this.#leader, failure));
+    this.#open();
   }
 
   /** Somebody is granted or has given up. */
   left(acquisition: Acquisition): void {
-    if (acquisition !== this.#leader) return;
-    this.#leader = undefined;
-    if (this.#followers.length === 0) this.#context.closed(this.#name);
-    else if (!this.#followers.includes(acquisition)) this.#open();
+    if (acquisition !== this.#leader || this.#refused) return;
+    if (this.#followers) this.#open();
+    else this.#context.closed(this.#name);
+  }
+
+  #whyInVain({ hasPlace, waiter }: Acquisition, failure: LockBackendError | undefined): Error {
+    return (hasPlace ? undefined : failure) ?? waiter.timeoutError();
   }
 
   #open(): void {
@@ -61,7 +63,8 @@ export class Door {
 
   #empty(each: (acquisition: Acquisition) => void): void {
     this.#context.closed(this.#name);
-    for (const acquisition of this.#followers)
+    for (const acquisition of [this.#leader, ...(this.#followers ?? [])]) {
       if (acquisition.waiter.outcome === 'waiting') each(acquisition);
+    }
   }
 }

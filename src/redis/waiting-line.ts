@@ -1,6 +1,8 @@
 import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
+import { LinkedSet } from '../core/linked-set.ts';
 import type { Owners } from '../core/owner.ts';
+import { Registry } from '../core/registry.ts';
 import { LockBackendError } from '../errors.ts';
 import { Acquisition, type AcquisitionContext } from './acquisition.ts';
 import type { CommandLink } from './command-link.ts';
@@ -29,10 +31,12 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   readonly protocol: Protocol;
   readonly clock: Clock;
   readonly #parts: Parts;
-  readonly #acquisitions = new Map<string, Acquisition>();
+  readonly #acquisitions = new LinkedSet<Acquisition>();
+  /** Those to whom a message may come, by owner id. */
+  readonly #expecting = new Registry<Acquisition>();
   readonly #rooms = new Map<string, WaitingRoom>();
   /** Per name, those who came before the inbox was open. */
-  readonly #doors = new Map<string, Door>();
+  readonly #doors = new Registry<Door>();
   /** Owner ids that are being given back to the server. */
   readonly #chases = new Map<string, Promise<void>>();
 
@@ -51,7 +55,9 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    const { waiter } = this.#try(request);
+    const acquisition = this.#start(request);
+    const { waiter } = acquisition;
+    acquisition.try(Number.POSITIVE_INFINITY);
     try {
       return await waiter.promise;
     } catch (error) {
@@ -61,7 +67,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   find(owner: string): Acquisition | undefined {
-    return this.#acquisitions.get(owner);
+    return this.#expecting.get(owner);
   }
 
   findRoom(name: string): WaitingRoom | undefined {
@@ -89,14 +95,24 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     this.#doors.delete(name);
   }
 
+  expectMessage(acquisition: Acquisition): void {
+    this.#expecting.add(acquisition.waiter.owner, acquisition);
+  }
+
+  refused({ door, waiter }: Acquisition, failure?: LockBackendError): void {
+    if (door) door.refused(failure);
+    else waiter.fail(failure ?? REFUSED);
+  }
+
   ended(acquisition: Acquisition): void {
     const { owner, outcome, request, lease } = acquisition.waiter;
-    this.#acquisitions.delete(owner);
-    if (lease) this.#parts.leases.add(lease);
+    this.#acquisitions.delete(acquisition);
+    if (acquisition.queues) this.#expecting.delete(owner);
+    if (lease && acquisition.mayBeTold) this.#parts.leases.add(lease);
     const room = this.#rooms.get(request.name);
     room?.leave(acquisition, lease?.ttlMs);
     if (room?.empty) this.#rooms.delete(request.name);
-    this.#doors.get(request.name)?.left(acquisition);
+    acquisition.door?.left(acquisition);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 
@@ -119,13 +135,13 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
    */
   askAll(): void {
     for (const room of this.#rooms.values()) room.anchor = undefined;
-    for (const acquisition of this.#acquisitions.values())
+    for (const acquisition of this.#acquisitions.toArray())
       if (acquisition.queues) void acquisition.askAgain();
   }
 
   /** Ends every wait with an error. */
   failAll(error: (name: string) => Error): void {
-    for (const { waiter } of [...this.#acquisitions.values()]) waiter.fail(error(waiter.request.name));
+    for (const { waiter } of this.#acquisitions.toArray()) waiter.fail(error(waiter.request.name));
   }
 
   /** Resolves when nothing is being given back any more. */
@@ -135,26 +151,20 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   #start(request: LeaseRequest): Acquisition {
     const acquisition = new Acquisition(this.#parts.owners.next(request.ttlMs), request, this);
-    this.#acquisitions.set(acquisition.waiter.owner, acquisition);
-    return acquisition;
-  }
-
-  #try(request: LeaseRequest): Acquisition {
-    const acquisition = this.#start(request);
-    acquisition.try(Number.POSITIVE_INFINITY, (failure) => acquisition.waiter.fail(failure ?? REFUSED));
+    this.#acquisitions.add(acquisition);
     return acquisition;
   }
 
   #enter(acquisition: Acquisition): void {
-    const { name } = acquisition.waiter.request;
+    const { name, deadline } = acquisition.waiter.request;
     const door = this.#doors.get(name);
     if (door) {
       door.follow(acquisition);
       return;
     }
-    const opened = new Door(name, this);
-    this.#doors.set(name, opened);
-    opened.lead(acquisition);
+    acquisition.door = new Door(acquisition, this);
+    this.#doors.add(name, acquisition.door);
+    acquisition.try(deadline);
   }
 
   async #chase(name: string, owner: string, giveUpAt: number): Promise<void> {
