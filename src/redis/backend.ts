@@ -3,12 +3,13 @@ import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '.
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
 import { type LockBackendError, LockClosedError } from '../errors.ts';
-import { type Caller, CommandLink, type ScriptCall } from './command-link.ts';
+import { CommandLink } from './command-link.ts';
 import { connectionEnded } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
+import type { Caller, ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
 import { readState, StateWatch } from './state-watch.ts';

@@ -1,34 +1,16 @@
 import type { Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
-import { Linked, LinkedSet } from '../core/linked-set.ts';
+import { LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
-import { type Dispatch, Dispatcher } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, noAnswer, toBackendError } from './errors.ts';
-import type { Script } from './script.ts';
+import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
 const TICK_MS = 20;
 const RETRY_BASE_MS = 25;
 const RETRY_LONGEST_MS = 1_000;
-
-/** One run of a script. */
-export interface ScriptCall {
-  readonly script: Script;
-  /** Two keys, then the other arguments. */
-  readonly args: readonly (string | number)[];
-  readonly lockName: string;
-}
-
-/** Who asked for a script to be run; exactly one of the two is called, once. */
-export interface Caller {
-  /**
-   * `reply` is the server's; with the option `stringNumbers` of ioredis, numbers come as strings. `sentAt` is the local
-   * instant before it was sent: the server cannot have run it earlier. `repeated`: it may have run more than once.
-   */
-  answered(reply: unknown, sentAt: number, repeated: boolean): void;
-  failed(error: LockBackendError): void;
-}
 
 interface Persistence {
   readonly moot?: (() => boolean) | undefined;
@@ -47,7 +29,7 @@ export interface Answer {
  * The user's connection, used for scripts only. ioredis may never settle a command, or settle it much later than
  * anybody cares; here each has a time by which it is answered, without a timer of its own.
  */
-export class CommandLink {
+export class CommandLink implements LinkOfCall {
   readonly redis: Redis;
   readonly #clock: Clock;
   /** The longest time to wait for the answer to one command. */
@@ -217,44 +199,6 @@ export class CommandLink {
     if (lastError) return noAnswer(lastError, lockName);
     const { status } = this.redis;
     return noAnswer(status === 'ready' ? undefined : new Error(`the connection is ${status}`), lockName);
-  }
-}
-
-/** A call that is not answered yet. */
-class OpenCall extends Linked implements Dispatch {
-  readonly call: ScriptCall;
-  readonly sentAt: number;
-  readonly until: number;
-  readonly #caller: Caller;
-  readonly #link: CommandLink;
-  readonly #cuts: number;
-
-  constructor(call: ScriptCall, caller: Caller, sentAt: number, until: number, link: CommandLink) {
-    super();
-    this.call = call;
-    this.sentAt = sentAt;
-    this.until = Math.min(until, sentAt + link.patienceMs);
-    this.#caller = caller;
-    this.#link = link;
-    this.#cuts = link.cuts;
-  }
-
-  get script(): Script {
-    return this.call.script;
-  }
-
-  get args(): readonly (string | number)[] {
-    return this.call.args;
-  }
-
-  settle(error: unknown, reply: unknown): void {
-    if (!this.#link.forget(this)) return;
-    if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
-    else this.#caller.answered(reply, this.sentAt, this.#cuts !== this.#link.cuts);
-  }
-
-  giveUp(error: LockBackendError): void {
-    if (this.#link.forget(this)) this.#caller.failed(error);
   }
 }
 

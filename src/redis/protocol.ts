@@ -1,5 +1,5 @@
-import type { ScriptCall } from './command-link.ts';
 import type { Keys } from './keys.ts';
+import type { ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import type { Script } from './script.ts';
 import { acquireScript } from './scripts/acquire.ts';

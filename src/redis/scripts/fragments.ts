@@ -27,7 +27,8 @@ export interface ScriptConstants {
 
 /** The constants as Lua locals. */
 export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
-  return `local retention, queueTtl, inboxes = ${retentionMs}, ${queueTtlMs}, ${quote(inboxes)}`;
+  const numbers = `${retentionMs}, '${retentionMs}', ${queueTtlMs}`;
+  return `local retention, retentionText, queueTtl, inboxes = ${numbers}, ${quote(inboxes)}`;
 }
 
 /** A Lua string of any bytes. */
@@ -74,7 +75,8 @@ export const SAVE_RECORD = `
 local function save()
   local text, life
   if holder == '-' then
-    text, life = string.format('%.0f', fence), retention
+    -- Freeing leaves the fence as it is; a string, because numbers take long to become one.
+    text, life = string.sub(record, 1, 16), retentionText
   else
     text, life = string.format('%.0f %.0f %s', fence, leaseEnd, holder), retention + leaseEnd - ms
   end
