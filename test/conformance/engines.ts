@@ -30,7 +30,7 @@ export const ENGINES: readonly Engine[] = [
     },
   },
   {
-    title: 'Redis',
+    title: 'row 47: Redis with RESP3 where ioredis has it',
     folder: 'redis',
     async start() {
       const server = await startRedis();
@@ -38,7 +38,7 @@ export const ENGINES: readonly Engine[] = [
     },
   },
   {
-    title: 'Redis with RESP2, through a connection of the user, with a key prefix',
+    title: 'row 47: Redis with RESP2, through a connection of the user, with a key prefix',
     folder: 'redis',
     async start() {
       const server = await startRedis();
