@@ -52,6 +52,7 @@ export class Acquisition extends Linked implements Caller {
   /** Whether a message about the grant may still come although a reply has told of it. */
   mayBeTold = false;
   readonly #context: AcquisitionContext;
+  #tryUntil = 0;
   #arrivalUs: string | undefined;
   #early: GrantMessage | undefined;
 
@@ -68,6 +69,7 @@ export class Acquisition extends Linked implements Caller {
 
   /** Asks once, without queueing. What fails for good ends the wait. */
   try(until: number): void {
+    this.#tryUntil = until;
     this.#send('try', until);
   }
 
@@ -102,7 +104,7 @@ export class Acquisition extends Linked implements Caller {
     if (this.queues) {
       void this.askAgain();
     } else if (outcome === 'more') {
-      this.try(this.waiter.request.deadline);
+      this.try(this.#tryUntil);
     } else if (outcome === 'stale') {
       this.#context.refused(this, tooLate(this.waiter.request.name));
     } else {
