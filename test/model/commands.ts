@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { type Lock, LockLostError, LockTimeoutError } from '../../src/index.ts';
+import { type Lock, LockBackendError, LockLostError, LockTimeoutError } from '../../src/index.ts';
 import { until } from '../support/wait.ts';
 import type { Member } from './world.ts';
 
@@ -58,10 +58,19 @@ class Acquire implements Step {
     const id = model.next++;
     const abort = new AbortController();
     const creator = real.members[this.member]!.client.creator(real.name);
-    const promise = creator.acquire(TTL, 30_000, { signal: abort.signal }).then((lock) => lock.autoRefresh());
+    const before = await creator.inspect();
+    let granted = false;
+    const promise = creator.acquire(TTL, 30_000, { signal: abort.signal }).then((lock) => {
+      granted = true;
+      return lock.autoRefresh();
+    });
     promise.catch(() => {});
     real.attempts.set(id, { promise, abort });
     model.line.push({ id, member: this.member });
+    // In line before the next step, or the order would be another than the model's.
+    await until(async () => granted || (await creator.inspect()).waiters === before.waiters + 1, {
+      what: 'the newcomer to be in line',
+    });
     await agree(model, real);
   }
   toString = () => `acquire(${this.member})`;
@@ -88,7 +97,9 @@ class TimeOut implements Step {
   check = (model: Readonly<Model>) => model.line.length > 0;
   async run(model: Model, real: Real): Promise<void> {
     const creator = real.members[this.member]!.client.creator(real.name);
-    await expect(creator.acquire(TTL, 15)).rejects.toBeInstanceOf(LockTimeoutError);
+    const error: unknown = await creator.acquire(TTL, 15).catch((reason: unknown) => reason);
+    // A busy machine may not have answered at all by then.
+    expect(error instanceof LockTimeoutError || error instanceof LockBackendError).toBe(true);
     await agree(model, real);
   }
   toString = () => `timeOut(${this.member})`;
