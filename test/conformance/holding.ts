@@ -19,9 +19,9 @@ export function holdingCases(stage: Stage): void {
 
   it('keeps a lease beyond its TTL by auto refresh, until the release', async () => {
     const creator = stage.creator();
-    const lock = (await creator.acquire(200)).autoRefresh();
+    const lock = (await creator.acquire(600)).autoRefresh();
     const others = stage.creator();
-    await expect(others.acquire(1_000, 700)).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+    await expect(others.acquire(1_000, 1_300)).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
     lock.assertHeld();
     expect(await lock.isHeld()).toBe(true);
     await lock.release();
@@ -68,14 +68,14 @@ export function holdingCases(stage: Stage): void {
 
   it('runs a task under the lock and gives back its result', async () => {
     const creator = stage.creator();
-    const result = await creator.using(300, 1_000, async (lock) => {
+    const result = await creator.using(3_000, 1_000, async (lock) => {
       expect(await lock.isHeld()).toBe(true);
       return 42;
     });
     expect(result).toBe(42);
     expect(await creator.isLocked()).toBe(false);
     const failure = new Error('the task failed');
-    await expect(creator.using(300, 1_000, () => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(creator.using(3_000, 1_000, () => Promise.reject(failure))).rejects.toBe(failure);
     expect(await creator.isLocked()).toBe(false);
   });
 

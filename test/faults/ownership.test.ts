@@ -55,7 +55,7 @@ describe('row 8: a refresh after the lease was lost', () => {
   });
 
   it('is noticed by auto refresh', async () => {
-    const lock = (await client.creator('deleted').acquire(300)).autoRefresh();
+    const lock = (await client.creator('deleted').acquire(600)).autoRefresh();
     const { signal } = lock;
     await redis.del('baton:{deleted}');
     await until(() => signal.aborted, { what: 'the loss to be noticed' });

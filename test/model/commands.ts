@@ -5,7 +5,7 @@ import { until } from '../support/wait.ts';
 import type { Member } from './world.ts';
 
 /** The TTL of every lease here: auto-refreshed while its client lives, so it matters only after a crash. */
-const TTL = 400;
+const TTL = 700;
 const MEMBERS = 3;
 
 /** The reference: a mutex is a holder and a line of waiters, each known by a number and its client. */
