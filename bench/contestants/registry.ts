@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import type { Contestant } from './contestant.ts';
+
+const EVERY_10_MS = 'retries every 10 ms';
+
+/** Everybody who takes part, in the order of the report. Libraries are loaded only where they run. */
+export const CONTESTANTS: readonly Contestant[] = [
+  {
+    id: 'batonlock',
+    kind: 'ours',
+    packageName: 'batonlock',
+    note: 'queue on the server, release hands over',
+    ioredis: true,
+    load: async () => (await import('./batonlock.ts')).connect,
+  },
+  {
+    id: 'polling 10 ms',
+    kind: 'polling',
+    note: 'our own SET NX PX, retry every 10 ms ± 50 %, compare-and-delete',
+    ioredis: true,
+    load: async () => (await import('./polling.ts')).polling(10),
+  },
+  {
+    id: 'polling 100 ms',
+    kind: 'polling',
+    note: 'the same with a retry every 100 ms ± 50 %',
+    ioredis: true,
+    load: async () => (await import('./polling.ts')).polling(100),
+  },
+  {
+    id: 'redlock',
+    kind: 'peer',
+    packageName: 'redlock',
+    note: `${EVERY_10_MS} ± 5 (its default is 200)`,
+    ioredis: true,
+    load: async () => (await import('./redlock.ts')).connectRedlock((await import('redlock')).default),
+  },
+  {
+    id: '@sesamecare-oss/redlock',
+    kind: 'peer',
+    packageName: '@sesamecare-oss/redlock',
+    note: `${EVERY_10_MS} ± 5 (its default is 200)`,
+    ioredis: true,
+    load: async () =>
+      (await import('./redlock.ts')).connectRedlock((await import('@sesamecare-oss/redlock')).Redlock),
+  },
+  {
+    id: 'redlock-universal',
+    kind: 'peer',
+    packageName: 'redlock-universal',
+    note: `"lean" mode, ${EVERY_10_MS} (its default is 100)`,
+    ioredis: true,
+    load: async () => (await import('./redlock-universal.ts')).connect,
+  },
+  {
+    id: 'redis-semaphore',
+    kind: 'peer',
+    packageName: 'redis-semaphore',
+    note: `${EVERY_10_MS} (its default), without automatic refresh`,
+    ioredis: true,
+    load: async () => (await import('./redis-semaphore.ts')).connect,
+  },
+  {
+    id: 'simple-redis-mutex',
+    kind: 'peer',
+    packageName: 'simple-redis-mutex',
+    note: 'on node-redis; a release wakes all waiters, and all retry every 10 s (its default)',
+    ioredis: false,
+    load: async () => (await import('./simple-redis-mutex.ts')).connect,
+  },
+  {
+    id: 'node-redisson',
+    kind: 'peer',
+    packageName: 'node-redisson',
+    note: 'a release wakes waiters, its defaults',
+    ioredis: true,
+    tokenOf: (command) => command.find((argument) => /^[0-9a-f-]{36}:[0-9a-f-]{36}$/.test(argument)),
+    load: async () => (await import('./node-redisson.ts')).connect,
+  },
+  {
+    id: '@verrou/core',
+    kind: 'peer',
+    packageName: '@verrou/core',
+    note: `${EVERY_10_MS} (its default is 250)`,
+    ioredis: true,
+    load: async () => (await import('./verrou.ts')).connect,
+  },
+];
+
+/** What the others are measured against; takes no part in anything that waits. */
+export const BARE: Contestant = {
+  id: 'bare pair',
+  kind: 'bare',
+  note: 'SET NX PX and a compare-and-delete script, nothing else',
+  ioredis: true,
+  load: async () => (await import('./bare-pair.ts')).connect,
+};
+
+export const OURS = contestant('batonlock');
+
+export function contestant(id: string): Contestant {
+  const found = [...CONTESTANTS, BARE].find((candidate) => candidate.id === id);
+  if (!found) throw new Error(`there is no contestant "${id}"`);
+  return found;
+}
+
+/** The version of what is measured, from the package's own package.json. */
+export function versionOf({ packageName, kind }: Contestant): string | undefined {
+  if (packageName === undefined) return undefined;
+  const place = kind === 'ours' ? '../../package.json' : `../../node_modules/${packageName}/package.json`;
+  return packageVersion(new URL(place, import.meta.url));
+}
+
+export function packageVersion(file: URL): string {
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version.replace(/^v/, '');
+}

@@ -1,0 +1,64 @@
+import type { Results } from '../results.ts';
+import { budgetTable } from './budget-table.ts';
+import { scenarioTables } from './scenario-tables.ts';
+import { type Table, toMarkdown } from './table.ts';
+
+const METHOD = `One run on one server; contestants take turns in rounds, in an order that moves on by one with each
+round, so that whatever drifts hits all alike. Figures are medians of the rounds, with the lowest and the highest in
+brackets; percentiles are of an HDR histogram of each round.
+
+- **Handoff**: from the instant before the release call to the instant at which the acquire of the next holder has
+  returned in another process, by the machine's monotonic clock, where the next holder was waiting already. Workers
+  hold the lock by a timer and think for a uniform time of 0 to as many whole ms as they hold. **Over the bare hop**:
+  the same round's p50 over that of a message that goes around between as many processes by PUBLISH, each holding it
+  for as long as the lock is held; the budget is on two processes with one worker each.
+- **Commands, out of order**: one more round of each under MONITOR, which is exact but slow, so nothing is timed in it.
+  Commands that scripts call do not count, only what came over the wire. An acquisition's place in line is that of
+  its first command in the server's record; a grant is out of order if somebody with an earlier place got the lock later.
+  Who names itself anew with each try (simple-redis-mutex) shows there only in part, so grants to somebody who had called
+  100 ms after another who still waited count as well, if they are more.
+- **Overlaps**: pairs of holds of which the second began, after its acquire had returned, before the first had called
+  its release; and grants whose fencing token is not above the one before, where there is a token.
+- **Longest wait / share**: over the time in which each contender could have had the lock once.
+- **Uncontended**: halves of pairs that ended within a window, in one process. **Best bare pair**:
+  with or without ioredis' auto-pipelining, whichever is faster at that level, ours too; against peers, all as they come,
+  that is without.
+- **Everybody at 2 × 1, 4 × 5, 4 × 25 and 4 × 100 with 1 ms; the other hold times ours only.** Crowds are ours only.
+- Libraries that retry do so every 10 ms, the default of the fastest: with their own defaults most would be far slower.`;
+
+/** The run as a page of Markdown. */
+export function report(results: Results): string {
+  const { machine, budgets, scenarios, failures } = results;
+  return [
+    '# Benchmark',
+    `${results.date}${results.quick ? ', a quick run: not for conclusions' : ''}. ${machine.cores} cores of ${machine.cpu}, ` +
+      `${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}, Redis ${machine.redis} (${machine.redisRunsAs}). ` +
+      `${results.rounds} rounds, ${Math.round(results.seconds)} s in all.`,
+    section(budgetTable(budgets)),
+    ...(scenarios.handoff ? [PLOTS] : []),
+    section(contestantTable(results)),
+    '## What was measured, and how',
+    METHOD,
+    ...scenarioTables(scenarios, failures).map(section),
+    '',
+  ].join('\n\n');
+}
+
+const PLOTS = ['handoff-latency', 'commands', 'waits', 'throughput']
+  .map((name) => `![${name.replace('-', ' ')}](${name}.svg)`)
+  .join('\n\n');
+
+function section({ title, note, ...table }: Table): string {
+  return [`## ${title}`, toMarkdown(table), ...(note === undefined ? [] : [note])].join('\n\n');
+}
+
+function contestantTable({ contestants, packages }: Results): Table {
+  const others = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
+  return {
+    title: 'Contestants',
+    words: true,
+    head: ['', 'version', 'how it waits'],
+    rows: contestants.map(({ id, version, note }) => [id, version ?? '', note]),
+    note: `With ${others.join(', ')}.`,
+  };
+}

@@ -1,0 +1,37 @@
+import type { Bench } from '../bench.ts';
+import type { Contestant } from '../contestants/contestant.ts';
+import type { Percentiles } from '../measure/percentiles.ts';
+
+export interface DriveCase {
+  readonly contestant: Contestant;
+  readonly inFlight: number;
+  readonly autoPipelining: boolean;
+}
+
+/** With many in flight a pair of some takes a fifth of a second. */
+const MANY = 1_000;
+const TIMING = {
+  one: { warmUpMs: 20, measureMs: 80 },
+  few: { warmUpMs: 50, measureMs: 200 },
+  many: { warmUpMs: 100, measureMs: 300 },
+};
+
+/** One round of uncontended pairs of one contestant. */
+export async function measureDrive(
+  bench: Bench,
+  { contestant, inFlight, autoPipelining }: DriveCase,
+): Promise<{ perSecond: number; latency: Percentiles }> {
+  const [worker] = await bench.crews.muster(contestant, 1, autoPipelining);
+  if (!worker) throw new Error('no worker');
+  const { pairsPerSecond, latency } = await worker.run('drive', {
+    prefix: `free:${contestant.id}`,
+    inFlight,
+    ...timing(inFlight),
+  });
+  return { perSecond: pairsPerSecond, latency };
+}
+
+function timing(inFlight: number): { warmUpMs: number; measureMs: number } {
+  if (inFlight === 1) return TIMING.one;
+  return inFlight < MANY ? TIMING.few : TIMING.many;
+}

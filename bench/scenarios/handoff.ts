@@ -1,0 +1,148 @@
+import type { Bench } from '../bench.ts';
+import type { Contestant } from '../contestants/contestant.ts';
+import { BARE } from '../contestants/registry.ts';
+import { waits } from '../measure/holds.ts';
+import { Durations, type Percentiles } from '../measure/percentiles.ts';
+import { interleave } from '../measure/rounds.ts';
+import { rounded, type Series, series, seriesOf } from '../measure/series.ts';
+import {
+  type Contention,
+  type CountedRound,
+  contendOnce,
+  countOnce,
+  type Round,
+  type RoundFigures,
+} from './contention.ts';
+import { hops } from './hops.ts';
+import type { Scenario } from './scenario.ts';
+
+export interface HandoffRow {
+  readonly contestant: string;
+  readonly processes: number;
+  readonly workers: number;
+  readonly holdMs: number;
+  readonly figures: Record<keyof RoundFigures, Series>;
+  /** p50 over the bare hop of the same round. */
+  readonly overHop: Series;
+  readonly overlapsByTime: number;
+  readonly overlapsByFence: number;
+  /** Undefined when the contestant failed before it was counted. */
+  readonly counted: CountedRound | null;
+  /** Waits at 0, 1, … 100 percent, in µs, without each worker's first. */
+  readonly waitCurve: readonly number[];
+}
+
+export interface HopRow {
+  readonly processes: number;
+  readonly holdMs: number;
+  /** µs. */
+  readonly latency: Record<keyof Percentiles, Series>;
+}
+
+export interface HandoffResult {
+  readonly rows: readonly HandoffRow[];
+  readonly hops: readonly HopRow[];
+}
+
+type Case = Contention & { readonly everybody: boolean };
+
+const SIZES = [
+  { processes: 2, workers: 1, measureMs: 350 },
+  { processes: 4, workers: 5, measureMs: 350 },
+  { processes: 4, workers: 25, measureMs: 350 },
+  // Long enough for each of 400 to have its turn.
+  { processes: 4, workers: 100, measureMs: 650 },
+];
+/** At this hold time everybody takes part; at the others only we do. */
+export const COMMON_HOLD_MS = 1;
+const CASES: readonly Case[] = [0, COMMON_HOLD_MS, 5].flatMap((holdMs) =>
+  SIZES.map((size) => ({ ...size, holdMs, everybody: holdMs === COMMON_HOLD_MS })),
+);
+
+export function caseName({ processes, workers, holdMs }: Omit<Contention, 'measureMs'>): string {
+  return `${processes} × ${workers}, hold ${holdMs} ms`;
+}
+
+/** Many processes, one name. */
+export const handoff: Scenario<HandoffResult> = {
+  title: 'handoff',
+  steps: (bench) =>
+    CASES.reduce(
+      (sum, { everybody }) =>
+        sum +
+        bench.settings.rounds * (1 + contenders(bench, everybody).length) +
+        contenders(bench, everybody).length,
+      0,
+    ),
+  run: async (bench) => {
+    const results: CaseResult[] = [];
+    for (const each of CASES) results.push(await measureCase(bench, each));
+    return {
+      rows: results.flatMap(({ rows }) => rows),
+      hops: results.map(({ hop }) => hop),
+    };
+  },
+};
+
+interface CaseResult {
+  readonly rows: readonly HandoffRow[];
+  readonly hop: HopRow;
+}
+
+function contenders(bench: Bench, everybody: boolean): readonly Contestant[] {
+  return everybody ? bench.contestants : [bench.ours];
+}
+
+/** One case: the bare hop and all contenders in rounds, then each once more under a recorder. */
+export async function measureCase(bench: Bench, each: Case): Promise<CaseResult> {
+  const { processes, workers, holdMs } = each;
+  const where = caseName(each);
+  const runners = contenders(bench, each.everybody);
+  const rounds = new Map<Contestant, Map<number, Round>>(runners.map((runner) => [runner, new Map()]));
+  const hopRounds: Percentiles[] = [];
+  await interleave([BARE, ...runners], bench.settings.rounds, async (runner, round) => {
+    if (runner === BARE) {
+      bench.progress.step(`handoff: ${where}, bare hop`);
+      hopRounds[round] = await hops(bench, { processes, holdMs, measureMs: each.measureMs });
+      return;
+    }
+    const measureMs = bench.scaled(each.measureMs);
+    const run = () => contendOnce(bench, runner, { ...each, measureMs });
+    const result = await bench.attempt(runner, 'handoff', where, run);
+    if (result) rounds.get(runner)?.set(round, result);
+  });
+  const rows: HandoffRow[] = [];
+  for (const runner of runners) {
+    const counted = await bench.attempt(runner, 'handoff', where, () => countOnce(bench, runner, each));
+    const own = rounds.get(runner) ?? new Map<number, Round>();
+    if (own.size > 0) {
+      rows.push({
+        contestant: runner.id,
+        processes,
+        workers,
+        holdMs,
+        ...summary(own, hopRounds),
+        counted: counted ?? null,
+      });
+    }
+  }
+  return { rows, hop: { processes, holdMs, latency: seriesOf(hopRounds) } };
+}
+
+function summary(rounds: ReadonlyMap<number, Round>, hopRounds: readonly Percentiles[]) {
+  const all = [...rounds.values()];
+  const ratios = [...rounds].map(
+    ([round, { figures }]) => figures.p50 / (hopRounds[round]?.p50 ?? Number.NaN),
+  );
+  const sum = (pick: (round: Round) => number): number =>
+    all.reduce((total, round) => total + pick(round), 0);
+  return {
+    figures: seriesOf(all.map(({ figures }) => figures)),
+    overHop: series(ratios),
+    overlapsByTime: sum((round) => round.overlapsByTime),
+    overlapsByFence: sum((round) => round.overlapsByFence),
+    waitCurve: Durations.of(all.flatMap(({ settled }) => waits(settled)))
+      .curve()
+      .map(rounded),
+  };
+}
