@@ -74,6 +74,8 @@ export class Bench {
       const text = error instanceof Error ? error.message : String(error);
       this.failures.push({ scenario, contestant: contestant.id, where, error: text });
       await this.crews.discard(contestant);
+      // What it has left would be in the way of those who come after it.
+      await this.server.flush();
       return undefined;
     }
   }

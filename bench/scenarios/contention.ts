@@ -108,7 +108,7 @@ async function compete(
   const startAtUs = nowUs() + LEAD_MS * 1_000;
   const untilUs = startAtUs + measureMs * 1_000;
   // Whoever thinks no longer than others hold is in line before the next release, also with two workers.
-  const params = { name: 'contended', workers, holdMs, thinkMs: holdMs, startAtUs, untilUs };
+  const params = { name: `contended:${contestant.id}`, workers, holdMs, thinkMs: holdMs, startAtUs, untilUs };
   const timeoutMs = LEAD_MS + measureMs + DRAIN_MS;
   const results = await Promise.all(crew.map((worker) => worker.run('contend', params, timeoutMs)));
   return { results, untilUs };

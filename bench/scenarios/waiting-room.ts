@@ -54,10 +54,11 @@ export const waitingRoom: Scenario<WaitingRoomResult> = {
 
 async function measure(bench: Bench, contestant: Contestant): Promise<WaitingRoomRow> {
   const holder = await bench.crews.recruit(contestant);
+  const name = `held:${contestant.id}`;
   try {
-    await holder.run('grab', { names: ['held'], ttlMs: TTL_MS, waitMs: 1_000, apartMs: 0 });
+    await holder.run('grab', { names: [name], ttlMs: TTL_MS, waitMs: 1_000, apartMs: 0 });
     const crew = await bench.crews.muster(contestant, PROCESSES);
-    const params = { name: 'held', waiters: WAITERS / PROCESSES, ttlMs: TTL_MS, waitMs: WAIT_MS };
+    const params = { name, waiters: WAITERS / PROCESSES, ttlMs: TTL_MS, waitMs: WAIT_MS };
     await Promise.all(crew.map((worker) => worker.run('park', params)));
     await pause(SETTLE_MS);
     const row = await watch(bench, contestant, crew);
