@@ -33,17 +33,17 @@ export const crash: Scenario<CrashResult> = {
       const holder = await bench.crews.recruit(contestant);
       prepared.push({ contestant, holder, waiter: await bench.crews.recruit(contestant) });
     }
-    const rows = await Promise.all(
-      prepared.map(async ({ contestant, holder, waiter }) => {
-        const lateMs = await bench.attempt(contestant, 'crash', 'SIGKILL', () =>
-          crashOf(contestant, holder, waiter),
-        );
-        return lateMs ? [{ contestant: contestant.id, lateMs: series(lateMs) }] : [];
-      }),
-    );
+    const crashes = prepared.map(({ contestant, holder, waiter }) => crashOf(contestant, holder, waiter));
+    await Promise.allSettled(crashes);
+    const rows: CrashRow[] = [];
+    for (const [index, { contestant }] of prepared.entries()) {
+      const crashed = crashes[index] ?? Promise.reject(new Error('it never began'));
+      const lateMs = await bench.attempt(contestant, 'crash', 'SIGKILL', () => crashed);
+      if (lateMs) rows.push({ contestant: contestant.id, lateMs: series(lateMs) });
+    }
     await Promise.all(prepared.flatMap(({ holder, waiter }) => [holder.stop(), waiter.stop()]));
     await bench.server.flush();
-    return { names: NAMES, ttlMs: TTL_MS, rows: rows.flat() };
+    return { names: NAMES, ttlMs: TTL_MS, rows };
   },
 };
 
