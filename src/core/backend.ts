@@ -1,6 +1,15 @@
 import type { Clock } from './clock.ts';
 
-/** What a caller asks a backend for. */
+/** Who is told when a caller gives up. */
+export interface Canceller {
+  /** Answers the request with `failed(reason)`, unless it has been answered. */
+  cancel(reason: unknown): void;
+}
+
+/**
+ * What a caller asks a backend for, and where the answer goes: the backend calls exactly one of `granted`, `refused` and
+ * `failed`, once. No promises: each would cost a waiter memory, and a handoff time.
+ */
 export interface LeaseRequest {
   readonly name: string;
   readonly ttlMs: number;
@@ -11,8 +20,13 @@ export interface LeaseRequest {
   readonly deadline: number;
   /** Local instant at which the caller asked. */
   readonly askedAt: number;
-  /** Calls `listener` once, with the reason, when the caller gives up before the request is settled. */
-  onCancel(listener: (reason: unknown) => void): void;
+  /** Set by the backend before it returns, unless it has answered by then. */
+  canceller: Canceller | undefined;
+  granted(grant: Grant): void;
+  /** Only a try is refused: somebody else has the lock or is in line for it. */
+  refused(): void;
+  /** With `LockTimeoutError`, `LockBackendError`, `LockClosedError` or the reason of the cancellation. */
+  failed(reason: unknown): void;
 }
 
 /** A lease that a backend has granted. The handle keeps `ttlMs` and `deadline` up to date as it refreshes. */
@@ -62,10 +76,10 @@ export interface LockBackend {
     readonly counters: boolean;
   };
   readonly clock: Clock;
-  /** Waits in line. Rejects with `LockTimeoutError`, `LockBackendError`, or the reason of the cancellation. */
-  acquire(request: LeaseRequest): Promise<Grant>;
-  /** One try, no queueing: null when somebody else has the lock or is in line for it. */
-  tryAcquire(request: LeaseRequest): Promise<Grant | null>;
+  /** Waits in line. */
+  acquire(request: LeaseRequest): void;
+  /** One try, no queueing. */
+  tryAcquire(request: LeaseRequest): void;
   /** Starts the lease's TTL anew. False: certainly not ours any more; a throw: unknown. */
   refresh(grant: Grant, ttlMs: number): Promise<boolean>;
   /** Ends the lease and hands the lock to the next in line. False: it was certainly not ours any more. */

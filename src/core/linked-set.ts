@@ -23,6 +23,12 @@ export class LinkedSet<T extends Linked> {
     return this.#size;
   }
 
+  /** Who has been in it for the longest time. */
+  get first(): T | undefined {
+    const { after } = this.#ring;
+    return after === this.#ring ? undefined : (after as T);
+  }
+
   add(member: T): void {
     const ring = this.#ring;
     const last = ring.before as Linked;

@@ -11,11 +11,16 @@ export interface AutoRefreshOptions {
   maxHold?: number;
 }
 
+interface Keeper {
+  /** The lease has been released or lost, and there is nothing left to wait for. */
+  lockEnded(): void;
+}
+
 /** A lease that is held: proof of ownership, and the only way to extend or end it. */
 export class Lock {
   readonly #backend: LockBackend;
   readonly #grant: Grant;
-  readonly #onEnd: () => void;
+  readonly #keeper: Keeper;
   #lost: LockLostError | undefined;
   #releasing: Promise<void> | undefined;
   #refresher: AutoRefresh | undefined;
@@ -25,13 +30,12 @@ export class Lock {
   #refreshes = 0;
 
   /**
-   * `onEnd` is called when the lease has been released or lost, and there is nothing left to wait for.
    * @internal
    */
-  constructor(backend: LockBackend, grant: Grant, onEnd: () => void) {
+  constructor(backend: LockBackend, grant: Grant, keeper: Keeper) {
     this.#backend = backend;
     this.#grant = grant;
-    this.#onEnd = onEnd;
+    this.#keeper = keeper;
   }
 
   /** Name of the lock. */
@@ -149,7 +153,7 @@ export class Lock {
   abandon(): void {
     this.#releasing ??= Promise.resolve();
     this.#stop();
-    this.#onEnd();
+    this.#keeper.lockEnded();
   }
 
   #release(): Promise<void> {
@@ -161,13 +165,13 @@ export class Lock {
     this.#stop();
     return this.#backend.release(this.#grant).then(
       (ours) => {
-        this.#onEnd();
+        this.#keeper.lockEnded();
         if (ours) return;
         // It may have run out on the way, or been taken before: in doubt the work was not protected.
         throw this.#lose(this.#backend.clock.now() < this.#grant.deadline ? 'taken' : 'expired');
       },
       (error: unknown) => {
-        this.#onEnd();
+        this.#keeper.lockEnded();
         throw error;
       },
     );
@@ -185,7 +189,7 @@ export class Lock {
   #lose(reason: LossReason): LockLostError {
     this.#lost ??= new LockLostError(this.name, reason);
     this.#stop();
-    this.#onEnd();
+    this.#keeper.lockEnded();
     this.#controller?.abort(this.#lost);
     return this.#lost;
   }

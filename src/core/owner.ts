@@ -30,6 +30,11 @@ export function clientOf(owner: string): string {
   return end < 0 ? owner : owner.slice(0, end);
 }
 
+/** The TTL part of an owner id, in ms. */
+export function ttlOf(owner: string): number {
+  return Number(owner.slice(owner.lastIndexOf(':') + 1));
+}
+
 export function checkClientName(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || !CLIENT_NAME.test(value)) {

@@ -1,35 +1,89 @@
-import type { LeaseRequest } from './backend.ts';
+import type { Canceller, Grant, LeaseRequest } from './backend.ts';
 import { Linked } from './linked-set.ts';
 import type { Lock } from './lock.ts';
 
-/** The caller's side of one acquire: what it asks for, how it gives up, and what it got. */
+/** Who makes requests, and keeps the books of what comes of them. */
+export interface Requester {
+  /** The request is answered. */
+  settled(request: PendingRequest): void;
+  /** The lock for a grant; throws when nobody wants it any more. */
+  hold(grant: Grant, request: PendingRequest): Lock;
+  /** The lock that came of the request is released or lost. */
+  lockEnded(request: PendingRequest): void;
+}
+
+/** The caller's side of one acquire: what it asks for, how it gives up, what it got, and whom to tell. */
 export class PendingRequest extends Linked implements LeaseRequest {
   readonly name: string;
   readonly ttlMs: number;
-  readonly units = 1;
-  readonly capacity = 1;
   readonly askedAt: number;
   readonly deadline: number;
   /** Whose close() cancels this request, or releases what came of it. */
   readonly scope: object;
+  canceller: Canceller | undefined;
+  /** Stops listening to the caller's signal. */
+  unlisten: (() => void) | undefined;
   /** What came of it. */
   lock: Lock | undefined;
-  #listener: ((reason: unknown) => void) | undefined;
+  readonly #requester: Requester;
+  readonly #resolve: (lock: Lock | null) => void;
+  readonly #reject: (reason: unknown) => void;
 
-  constructor(name: string, ttlMs: number, askedAt: number, waitMs: number, scope: object) {
+  constructor(
+    asked: { name: string; ttlMs: number; askedAt: number; waitMs: number; scope: object },
+    requester: Requester,
+    resolve: (lock: Lock | null) => void,
+    reject: (reason: unknown) => void,
+  ) {
     super();
-    this.name = name;
-    this.ttlMs = ttlMs;
-    this.askedAt = askedAt;
-    this.deadline = askedAt + waitMs;
-    this.scope = scope;
+    this.name = asked.name;
+    this.ttlMs = asked.ttlMs;
+    this.askedAt = asked.askedAt;
+    this.deadline = asked.askedAt + asked.waitMs;
+    this.scope = asked.scope;
+    this.#requester = requester;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  onCancel(listener: (reason: unknown) => void): void {
-    this.#listener = listener;
+  get units(): number {
+    return 1;
+  }
+
+  get capacity(): number {
+    return 1;
   }
 
   cancel(reason: unknown): void {
-    this.#listener?.(reason);
+    this.canceller?.cancel(reason);
+  }
+
+  granted(grant: Grant): void {
+    this.#settle();
+    try {
+      this.#resolve(this.#requester.hold(grant, this));
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  refused(): void {
+    this.#settle();
+    this.#resolve(null);
+  }
+
+  failed(reason: unknown): void {
+    this.#settle();
+    this.#reject(reason);
+  }
+
+  lockEnded(): void {
+    this.#requester.lockEnded(this);
+  }
+
+  #settle(): void {
+    this.canceller = undefined;
+    this.unlisten?.();
+    this.#requester.settled(this);
   }
 }

@@ -5,12 +5,14 @@ import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
 import { LinkedSet } from './linked-set.ts';
 import { ignoreBackendError, Lock } from './lock.ts';
-import { PendingRequest } from './request.ts';
+import { PendingRequest, type Requester } from './request.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
 /** From this many leases on, those that ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
+
+type Asked = ConstructorParameters<typeof PendingRequest>[0];
 
 interface Ending {
   /** Ends it early. */
@@ -22,7 +24,7 @@ interface Ending {
  * What one client has open on a backend: pending acquires, held leases, running watches. A `scope` is whoever
  * asked (a creator), so that closing one creator leaves the others of the client alone.
  */
-export class Session {
+export class Session implements Requester {
   readonly backend: LockBackend;
   readonly #done: () => Promise<void>;
   readonly #pending = new LinkedSet<PendingRequest>();
@@ -46,17 +48,13 @@ export class Session {
   }
 
   acquire(name: string, ttlMs: number, waitMs: number, scope: object, signal?: AbortSignal): Promise<Lock> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#isClosed(scope)) return Promise.reject(closedError());
-    const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), waitMs, scope);
-    if (waitMs > 0) {
-      return this.#settle(request, signal, this.backend.acquire(request), (grant) =>
-        this.#hold(grant, request),
-      );
-    }
-    return this.#settle(request, signal, this.backend.tryAcquire(request), (grant) => {
-      if (grant) return this.#hold(grant, request);
-      throw new LockTimeoutError(name, this.backend.clock.now() - request.askedAt);
+    const askedAt = this.backend.clock.now();
+    const asked = { name, ttlMs, askedAt, waitMs, scope };
+    // Only a try can be refused.
+    if (waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
+    return this.#ask(asked, signal).then((lock) => {
+      if (lock) return lock;
+      throw new LockTimeoutError(name, this.backend.clock.now() - askedAt);
     });
   }
 
@@ -68,16 +66,33 @@ export class Session {
     signal?: AbortSignal,
   ): Promise<Lock | null> {
     for (let attempt = 0; ; attempt++) {
-      signal?.throwIfAborted();
-      this.assertOpen(scope);
-      const request = new PendingRequest(name, ttlMs, this.backend.clock.now(), 0, scope);
-      const lock = await this.#settle(request, signal, this.backend.tryAcquire(request), (grant) =>
-        grant ? this.#hold(grant, request) : null,
-      );
+      const asked = { name, ttlMs, askedAt: this.backend.clock.now(), waitMs: 0, scope };
+      const lock = await this.#ask(asked, signal);
       if (lock) return lock;
       if (attempt >= retry.retries) return null;
       await this.#pause(backoffMs(attempt, retry.backoff), scope, signal);
     }
+  }
+
+  settled(request: PendingRequest): void {
+    this.#pending.delete(request);
+  }
+
+  hold(grant: Grant, request: PendingRequest): Lock {
+    if (this.#isClosed(request.scope)) {
+      // Granted in the very moment of the close: nobody will take it from us.
+      this.backend.release(grant).catch(ignoreBackendError);
+      throw new LockClosedError('closed while waiting', grant.name);
+    }
+    const lock = new Lock(this.backend, grant, request);
+    request.lock = lock;
+    this.#held.add(request);
+    if (this.#held.size >= this.#pruneAt) this.#prune();
+    return lock;
+  }
+
+  lockEnded(request: PendingRequest): void {
+    this.#held.delete(request);
   }
 
   /** Registers something that close() has to end; returns how to take it back. */
@@ -126,40 +141,17 @@ export class Session {
     patience.stop();
   }
 
-  /** Passes a backend's answer on to `use`; until it comes, the caller can give up. */
-  #settle<T, R>(
-    request: PendingRequest,
-    signal: AbortSignal | undefined,
-    answer: Promise<T>,
-    use: (answer: T) => R,
-  ): Promise<R> {
-    const unlisten = signal && this.#aborts.listen(signal, () => request.cancel(signal.reason));
-    this.#pending.add(request);
-    return answer.then(
-      (value) => {
-        this.#pending.delete(request);
-        unlisten?.();
-        return use(value);
-      },
-      (error: unknown) => {
-        this.#pending.delete(request);
-        unlisten?.();
-        throw error;
-      },
-    );
-  }
-
-  #hold(grant: Grant, request: PendingRequest): Lock {
-    if (this.#isClosed(request.scope)) {
-      // Granted in the very moment of the close: nobody will take it from us.
-      this.backend.release(grant).catch(ignoreBackendError);
-      throw new LockClosedError('closed while waiting', grant.name);
-    }
-    const lock = new Lock(this.backend, grant, () => this.#held.delete(request));
-    request.lock = lock;
-    this.#held.add(request);
-    if (this.#held.size >= this.#pruneAt) this.#prune();
-    return lock;
+  /** Hands a request to the backend; until it is answered, the caller can give up. */
+  #ask(asked: Asked, signal: AbortSignal | undefined): Promise<Lock | null> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#isClosed(asked.scope)) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const request = new PendingRequest(asked, this, resolve, reject);
+      this.#pending.add(request);
+      if (signal) request.unlisten = this.#aborts.listen(signal, () => request.cancel(signal.reason));
+      if (asked.waitMs > 0) this.backend.acquire(request);
+      else this.backend.tryAcquire(request);
+    });
   }
 
   #locks(includes: (scope: object) => boolean = () => true): Lock[] {

@@ -1,61 +1,81 @@
-import pDefer, { type DeferredPromise } from 'p-defer';
 import { LockTimeoutError } from '../errors.ts';
-import type { Grant, LeaseRequest } from './backend.ts';
-import type { Alarm, Clock } from './clock.ts';
+import type { Canceller, Grant, LeaseRequest } from './backend.ts';
+import type { DeadlineQueue, Timed } from './deadline-queue.ts';
+import { Linked } from './linked-set.ts';
 
-/** One acquire that is under way: its promise, its wait deadline and its ways to end. */
-export class Waiter {
+/** One request that a backend works on: its owner id, its wait deadline and its ways to end. */
+export abstract class Waiter extends Linked implements Canceller, Timed {
   readonly owner: string;
   readonly request: LeaseRequest;
-  outcome: 'waiting' | 'granted' | 'failed' = 'waiting';
+  outcome: 'waiting' | 'granted' | 'refused' | 'failed' = 'waiting';
   /** What was granted. */
   lease: Grant | undefined;
-  readonly #clock: Clock;
-  readonly #deferred: DeferredPromise<Grant> = pDefer();
-  readonly #onEnd: (waiter: Waiter) => void;
-  #alarm: Alarm | undefined;
+  place = -1;
+  readonly #deadlines: DeadlineQueue;
 
-  /** `onEnd` is called once, right after the outcome is known, to forget the waiter. */
-  constructor(owner: string, request: LeaseRequest, clock: Clock, onEnd: (waiter: Waiter) => void) {
+  constructor(owner: string, request: LeaseRequest, deadlines: DeadlineQueue) {
+    super();
     this.owner = owner;
     this.request = request;
-    this.#clock = clock;
-    this.#onEnd = onEnd;
-    request.onCancel((reason) => this.fail(reason));
+    this.#deadlines = deadlines;
+    request.canceller = this;
   }
 
-  get promise(): Promise<Grant> {
-    return this.#deferred.promise;
+  get deadline(): number {
+    return this.request.deadline;
   }
 
   /** Starts the wait timer; until then somebody else has to watch the deadline. */
-  startTimer(onDeadline: () => unknown = () => this.timeoutError()): void {
-    if (this.#alarm || this.outcome !== 'waiting' || this.request.deadline === Number.POSITIVE_INFINITY)
-      return;
-    this.#alarm = this.#clock.callAt(this.request.deadline, () => this.fail(onDeadline()));
+  startTimer(): void {
+    if (this.outcome === 'waiting') this.#deadlines.add(this);
   }
 
   timeoutError(): LockTimeoutError {
-    return new LockTimeoutError(this.request.name, this.#clock.now() - this.request.askedAt);
+    const { name, askedAt } = this.request;
+    return new LockTimeoutError(name, this.#deadlines.clock.now() - askedAt);
+  }
+
+  deadlinePassed(): void {
+    this.fail(this.whyTooLate());
+  }
+
+  cancel(reason: unknown): void {
+    this.fail(reason);
   }
 
   grant(fencingToken: number, deadline: number): void {
     if (this.outcome !== 'waiting') return;
     const { name, ttlMs } = this.request;
-    this.lease = { name, owner: this.owner, fencingToken, ttlMs, deadline };
+    const lease = { name, owner: this.owner, fencingToken, ttlMs, deadline };
+    this.lease = lease;
     this.#end('granted');
-    this.#deferred.resolve(this.lease);
+    this.request.granted(lease);
+  }
+
+  /** Somebody else has the lock, and this one does not wait. */
+  refuse(): void {
+    if (this.outcome !== 'waiting') return;
+    this.#end('refused');
+    this.request.refused();
   }
 
   fail(reason: unknown): void {
     if (this.outcome !== 'waiting') return;
     this.#end('failed');
-    this.#deferred.reject(reason);
+    this.request.failed(reason);
   }
 
-  #end(outcome: 'granted' | 'failed'): void {
+  /** What it fails with when its deadline has passed. */
+  protected whyTooLate(): unknown {
+    return this.timeoutError();
+  }
+
+  /** Called once, right after the outcome is known, to forget the waiter. */
+  protected abstract ended(): void;
+
+  #end(outcome: Waiter['outcome']): void {
     this.outcome = outcome;
-    this.#alarm?.cancel();
-    this.#onEnd(this);
+    this.#deadlines.delete(this);
+    this.ended();
   }
 }

@@ -1,6 +1,7 @@
 import { checkOptions } from '../core/arguments.ts';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { checkClientName, Owners } from '../core/owner.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockClosedError } from '../errors.ts';
@@ -28,31 +29,27 @@ export class MemoryBackend implements LockBackend {
   readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
   readonly #owners: Owners;
+  readonly #deadlines: DeadlineQueue;
   readonly #resources = new Map<string, Resource>();
   #pruneAt = PRUNE_FROM;
   #lastFence = 0;
 
   constructor(clock: Clock, clientName?: string) {
     this.clock = clock;
+    this.#deadlines = new DeadlineQueue(clock);
     this.#owners = new Owners(clientName);
   }
 
-  async acquire(request: LeaseRequest): Promise<Grant> {
+  acquire(request: LeaseRequest): void {
     const resource = this.#resource(request.name);
-    const waiter = new Waiter(this.#owners.next(request.ttlMs), request, this.clock, (ended) => {
-      resource.leave(ended);
-      this.#tidy(request.name);
-    });
+    const waiter = this.#waiter(request, resource);
     if (!resource.tryGrant(waiter)) resource.enqueue(waiter);
-    return waiter.promise;
   }
 
-  async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    const waiter = new Waiter(this.#owners.next(request.ttlMs), request, this.clock, () => {});
-    if (this.#resource(request.name).tryGrant(waiter)) return waiter.promise;
-    // Nobody hears of a cancellation that comes after the refusal.
-    waiter.promise.catch(() => {});
-    return null;
+  tryAcquire(request: LeaseRequest): void {
+    const resource = this.#resource(request.name);
+    const waiter = this.#waiter(request, resource);
+    if (!resource.tryGrant(waiter)) waiter.refuse();
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
@@ -101,6 +98,14 @@ export class MemoryBackend implements LockBackend {
     }
   }
 
+  #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {
+    const owner = this.#owners.next(request.ttlMs);
+    return new MemoryWaiter(owner, request, this.#deadlines, (waiter) => {
+      resource.leave(waiter);
+      this.#tidy(request.name);
+    });
+  }
+
   #resource(name: string): Resource {
     let resource = this.#resources.get(name);
     if (!resource) {
@@ -124,5 +129,23 @@ export class MemoryBackend implements LockBackend {
   #nextFence(): number {
     this.#lastFence = Math.max(this.#lastFence + 1, Date.now() * 1_000);
     return this.#lastFence;
+  }
+}
+
+class MemoryWaiter extends Waiter {
+  readonly #onEnd: (waiter: Waiter) => void;
+
+  constructor(
+    owner: string,
+    request: LeaseRequest,
+    deadlines: DeadlineQueue,
+    onEnd: (waiter: Waiter) => void,
+  ) {
+    super(owner, request, deadlines);
+    this.#onEnd = onEnd;
+  }
+
+  protected ended(): void {
+    this.#onEnd(this);
   }
 }

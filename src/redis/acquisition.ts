@@ -1,7 +1,7 @@
 import type { LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
-import { Linked } from '../core/linked-set.ts';
+import type { DeadlineQueue } from '../core/deadline-queue.ts';
 import { Waiter } from '../core/waiter.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
@@ -11,7 +11,7 @@ import type { InboxMessage } from './inbox-message.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import type { Protocol } from './protocol.ts';
 import { type AcquireReply, parseAcquireReply } from './scripts/acquire.ts';
-import type { WaitingRoom } from './waiting-room.ts';
+import type { Anchor, WaitingRoom } from './waiting-room.ts';
 
 /** How far two clocks may run apart, in ms for each ms, before we call it a step of one of them. */
 const CLOCK_RATE_TOLERANCE = 0.001;
@@ -22,15 +22,16 @@ export interface AcquisitionContext {
   readonly link: CommandLink;
   readonly protocol: Protocol;
   readonly clock: Clock;
-  /** The room for this name, made when the first waiter is queued. */
-  roomFor(name: string): WaitingRoom;
+  readonly deadlines: DeadlineQueue;
   findRoom(name: string): WaitingRoom | undefined;
+  /** The server has given it a place in line, behind a lease that ends in `leftMs`. */
+  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void;
   /** Called before the first command after which a message may come. */
   expectMessage(acquisition: Acquisition): void;
   /** A try was refused; or `failure` has kept the server from answering, and may pass by itself. */
   refused(acquisition: Acquisition, failure?: LockBackendError): void;
-  /** Called once, when the acquisition is granted or has failed. */
-  ended(acquisition: Acquisition): void;
+  /** Called once, when the acquisition is granted, refused or has failed. */
+  forget(acquisition: Acquisition): void;
   /** The server may hold something for an acquisition that nobody waits for any more. */
   giveBack(acquisition: Acquisition): void;
 }
@@ -41,25 +42,25 @@ type Outcome = 'settled' | 'refused' | 'more' | 'stale';
 type GrantMessage = Extract<InboxMessage, { kind: 'granted' }>;
 
 /** One acquire on its way: asked, queued, granted by a reply or by a message. */
-export class Acquisition extends Linked implements Caller {
-  readonly waiter: Waiter;
+export class Acquisition extends Waiter implements Caller {
   /** Whether the server may know of it. */
   asked = false;
   /** Whether it wants a place in line, and not just to try. */
   queues = false;
-  /** The door at which it was the first to come, if it did not just try. */
+  /** The door at which it came in, if it had to. */
   door: Door | undefined;
+  /** Where it waits, once it has a place in line. */
+  room: WaitingRoom | undefined;
   /** Whether a message about the grant may still come although a reply has told of it. */
   mayBeTold = false;
   readonly #context: AcquisitionContext;
-  #tryUntil = 0;
+  #tryUntil: number | undefined;
   #arrivalUs: string | undefined;
   #early: GrantMessage | undefined;
 
   constructor(owner: string, request: LeaseRequest, context: AcquisitionContext) {
-    super();
+    super(owner, request, context.deadlines);
     this.#context = context;
-    this.waiter = new Waiter(owner, request, context.clock, () => context.ended(this));
   }
 
   /** Whether the server has confirmed a place in line. */
@@ -68,7 +69,7 @@ export class Acquisition extends Linked implements Caller {
   }
 
   /** Asks once, without queueing. What fails for good ends the wait. */
-  try(until: number): void {
+  try(until = this.deadline): void {
     this.#tryUntil = until;
     this.#send('try', until);
   }
@@ -76,13 +77,14 @@ export class Acquisition extends Linked implements Caller {
   /** Asks for the lock, in line; again with the old place. What fails for good ends the wait. */
   ask(): void {
     this.#queue();
-    this.#send(this.#arrivalUs ?? 'queue', this.waiter.request.deadline);
+    this.#send(this.#arrivalUs ?? 'queue', this.deadline);
   }
 
   /** As `ask`, until there is an answer; `failure` is what has kept the server from answering so far. Never rejects. */
   async askAgain(failure?: LockBackendError): Promise<void> {
-    const { name, deadline } = this.waiter.request;
-    const moot = () => this.waiter.outcome !== 'waiting';
+    const { deadline } = this;
+    const { name } = this.request;
+    const moot = () => this.outcome !== 'waiting';
     this.#queue();
     try {
       for (let reason = failure; ; reason = undefined) {
@@ -94,19 +96,19 @@ export class Acquisition extends Linked implements Caller {
         if (this.#context.clock.now() >= deadline) throw tooLate(name);
       }
     } catch (error) {
-      this.waiter.fail(error);
+      this.fail(error);
     }
   }
 
   answered(reply: unknown, sentAt: number, repeated: boolean): void {
     const outcome = this.#take(reply, sentAt, repeated);
-    if (outcome === 'settled' || this.waiter.outcome !== 'waiting') return;
+    if (outcome === 'settled' || this.outcome !== 'waiting') return;
     if (this.queues) {
       void this.askAgain();
     } else if (outcome === 'more') {
-      this.try(this.#tryUntil);
+      this.try(this.#tryUntil ?? this.deadline);
     } else if (outcome === 'stale') {
-      this.#context.refused(this, tooLate(this.waiter.request.name));
+      this.#context.refused(this, tooLate(this.request.name));
     } else {
       this.asked = false;
       this.#context.refused(this);
@@ -114,16 +116,15 @@ export class Acquisition extends Linked implements Caller {
   }
 
   failed(error: LockBackendError): void {
-    if (!error.retryable) this.waiter.fail(error);
-    else if (this.waiter.outcome !== 'waiting') return;
+    if (!error.retryable) this.fail(error);
+    else if (this.outcome !== 'waiting') return;
     else if (this.queues) void this.askAgain(error);
     else this.#context.refused(this, error);
   }
 
   /** A releaser says that it has granted to us. */
   receive(message: GrantMessage): void {
-    const { waiter } = this;
-    const anchor = this.#context.findRoom(waiter.request.name)?.anchor;
+    const anchor = (this.room ?? this.#context.findRoom(this.request.name))?.anchor;
     if (!anchor) {
       // It has overtaken the reply to our enqueue, which will date it.
       this.#early = message;
@@ -132,10 +133,18 @@ export class Acquisition extends Linked implements Caller {
     const now = this.#context.clock.now();
     const grantedAt = anchor.sentAt + (message.grantedAtUs - anchor.serverUs) / 1_000;
     const tolerance = CLOCK_READ_TOLERANCE_MS + (now - anchor.sentAt) * CLOCK_RATE_TOLERANCE;
-    const deadline = leaseDeadline(Math.min(grantedAt, now), message.ttlMs);
+    const deadline = leaseDeadline(Math.min(grantedAt, now), this.request.ttlMs);
     // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
     if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();
-    else waiter.grant(message.fencingToken, deadline);
+    else this.grant(message.fencingToken, deadline);
+  }
+
+  protected override whyTooLate(): unknown {
+    return (this.hasPlace ? undefined : this.door?.failure(this)) ?? this.timeoutError();
+  }
+
+  protected ended(): void {
+    this.#context.forget(this);
   }
 
   #queue(): void {
@@ -150,44 +159,43 @@ export class Acquisition extends Linked implements Caller {
   }
 
   #call(place: string): ScriptCall {
-    const { name, ttlMs } = this.waiter.request;
-    return this.#context.protocol.acquire(name, this.waiter.owner, ttlMs, place);
+    const { name, ttlMs } = this.request;
+    return this.#context.protocol.acquire(name, this.owner, ttlMs, place);
   }
 
   /** `again`: the server may have been asked before, and so have granted before. */
   #take(raw: unknown, sentAt: number, again: boolean): Outcome {
-    const { waiter } = this;
     this.mayBeTold = again;
     // The common case: a free lock, and no need to look any further.
-    if (typeof raw === 'number' && waiter.outcome === 'waiting') {
-      return this.#granted(raw, waiter.request.ttlMs, sentAt);
+    if (typeof raw === 'number' && this.outcome === 'waiting') {
+      return this.#granted(raw, this.request.ttlMs, sentAt);
     }
-    const reply = parseAcquireReply(raw, waiter.request.ttlMs);
+    const reply = parseAcquireReply(raw, this.request.ttlMs);
     if (!reply) {
-      waiter.fail(unexpectedReply(raw, waiter.request.name));
+      this.fail(unexpectedReply(raw, this.request.name));
       return 'settled';
     }
     if (reply.kind === 'refused' || reply.kind === 'more') return reply.kind;
     // The answer comes after we gave up; whatever it gave must be given back.
-    if (waiter.outcome === 'failed') this.#context.giveBack(this);
-    if (waiter.outcome !== 'waiting') return 'settled';
-    if (reply.lost) void this.#context.findRoom(waiter.request.name)?.askNeighbours(this);
+    if (this.outcome === 'failed') this.#context.giveBack(this);
+    if (this.outcome !== 'waiting') return 'settled';
+    if (reply.lost) void this.#context.findRoom(this.request.name)?.askNeighbours(this);
     if (reply.kind === 'queued') this.#queued(reply, sentAt);
     else return this.#granted(reply.fencingToken, reply.leftMs, sentAt);
     return 'settled';
   }
 
   #granted(fencingToken: number, leftMs: number, sentAt: number): Outcome {
-    const deadline = sentAt + leftMs - driftMs(this.waiter.request.ttlMs);
+    const deadline = sentAt + leftMs - driftMs(this.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
-    this.waiter.grant(fencingToken, deadline);
+    this.grant(fencingToken, deadline);
     return 'settled';
   }
 
   #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {
     this.#arrivalUs = arrivalUs;
-    this.#context.roomFor(this.waiter.request.name).admit(this, { sentAt, serverUs }, leftMs);
-    this.waiter.startTimer();
+    this.#context.placed(this, { sentAt, serverUs }, leftMs);
+    this.startTimer();
     const early = this.#early;
     this.#early = undefined;
     if (early) this.receive(early);

@@ -64,14 +64,14 @@ export class RedisBackend implements LockBackend {
     if (owned) redis.on('error', this.#onError);
   }
 
-  acquire(request: LeaseRequest): Promise<Grant> {
-    if (this.#closing) return Promise.reject(closedError(request.name));
-    return this.#line.acquire(request);
+  acquire(request: LeaseRequest): void {
+    if (this.#closing) request.failed(closedError(request.name));
+    else this.#line.acquire(request);
   }
 
-  tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    if (this.#closing) return Promise.reject(closedError(request.name));
-    return this.#line.tryAcquire(request);
+  tryAcquire(request: LeaseRequest): void {
+    if (this.#closing) request.failed(closedError(request.name));
+    else this.#line.tryAcquire(request);
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
@@ -180,8 +180,7 @@ export class RedisBackend implements LockBackend {
     }
     // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
     const name = this.#keys.nameOf(message.key);
-    if (name !== undefined && !this.#leases.has(message.owner))
-      this.#line.chase(name, message.owner, message.ttlMs);
+    if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
   }
 }
 

@@ -21,17 +21,17 @@ export class Door {
   readonly #leader: Acquisition;
   #followers: Acquisition[] | undefined;
   #refused = false;
+  #failure: LockBackendError | undefined;
 
   constructor(leader: Acquisition, context: DoorContext) {
-    this.#name = leader.waiter.request.name;
+    this.#name = leader.request.name;
     this.#leader = leader;
     this.#context = context;
   }
 
   /** Whoever comes while the first tries. */
   follow(acquisition: Acquisition): void {
-    const { waiter } = acquisition;
-    waiter.startTimer(() => this.#whyInVain(acquisition, this.#context.outage(this.#name)));
+    acquisition.startTimer();
     this.#followers ??= [];
     this.#followers.push(acquisition);
   }
@@ -39,7 +39,8 @@ export class Door {
   /** The try was refused, or not answered because of `failure`. */
   refused(failure: LockBackendError | undefined): void {
     this.#refused = true;
-    this.#leader.waiter.startTimer(() => this.#whyInVain(this.#leader, failure));
+    this.#failure = failure;
+    this.#leader.startTimer();
     this.#open();
   }
 
@@ -50,21 +51,22 @@ export class Door {
     else this.#context.closed(this.#name);
   }
 
-  #whyInVain({ hasPlace, waiter }: Acquisition, failure: LockBackendError | undefined): Error {
-    return (hasPlace ? undefined : failure) ?? waiter.timeoutError();
+  /** What has kept an acquisition from getting a place in line so far. */
+  failure(acquisition: Acquisition): LockBackendError | undefined {
+    return acquisition === this.#leader ? this.#failure : this.#context.outage(this.#name);
   }
 
   #open(): void {
     this.#context.openInbox().then(
       () => this.#empty((acquisition) => acquisition.ask()),
-      (error: unknown) => this.#empty(({ waiter }) => waiter.fail(error)),
+      (error: unknown) => this.#empty((acquisition) => acquisition.fail(error)),
     );
   }
 
   #empty(each: (acquisition: Acquisition) => void): void {
     this.#context.closed(this.#name);
     for (const acquisition of [this.#leader, ...(this.#followers ?? [])]) {
-      if (acquisition.waiter.outcome === 'waiting') each(acquisition);
+      if (acquisition.outcome === 'waiting') each(acquisition);
     }
   }
 }

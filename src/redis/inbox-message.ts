@@ -4,7 +4,6 @@ export type InboxMessage =
       readonly kind: 'granted';
       readonly owner: string;
       readonly fencingToken: number;
-      readonly ttlMs: number;
       /** Server time of the grant, µs. */
       readonly grantedAtUs: number;
       /** Full key of the lock's record. */
@@ -12,23 +11,27 @@ export type InboxMessage =
     }
   | { readonly kind: 'forced'; readonly owner: string };
 
-const GRANTED = /^granted (\S+) (\d+) (\d+) (\d+) (.+)$/s;
-const FORCED = /^forced (\S+)$/;
+const GRANTED = 'granted ';
+const FORCED = 'forced ';
+/** Digits of a server time in µs, and so of a fence. */
+const DIGITS = 16;
 
-/** Undefined for a text that our scripts cannot have sent. */
+/**
+ * `granted <owner> <fence> <server time, µs> <key>` or `forced <owner>`; undefined for a text that our scripts cannot
+ * have sent. Everybody in line waits for this, so it looks at fixed places.
+ */
 export function parseInboxMessage(text: string): InboxMessage | undefined {
-  const granted = GRANTED.exec(text);
-  if (granted) {
-    const [, owner = '', fence, ttl, at, key = ''] = granted;
-    return {
-      kind: 'granted',
-      owner,
-      fencingToken: Number(fence),
-      ttlMs: Number(ttl),
-      grantedAtUs: Number(at),
-      key,
-    };
+  if (text.startsWith(GRANTED)) {
+    const ownerEnd = text.indexOf(' ', GRANTED.length);
+    const timeStart = ownerEnd + DIGITS + 2;
+    const keyStart = timeStart + DIGITS + 1;
+    const fencingToken = Number(text.slice(ownerEnd + 1, timeStart - 1));
+    const grantedAtUs = Number(text.slice(timeStart, keyStart - 1));
+    if (ownerEnd <= GRANTED.length || keyStart >= text.length || !(fencingToken > 0 && grantedAtUs > 0))
+      return undefined;
+    const owner = text.slice(GRANTED.length, ownerEnd);
+    return { kind: 'granted', owner, fencingToken, grantedAtUs, key: text.slice(keyStart) };
   }
-  const owner = FORCED.exec(text)?.[1];
-  return owner === undefined ? undefined : { kind: 'forced', owner };
+  if (text.startsWith(FORCED)) return { kind: 'forced', owner: text.slice(FORCED.length) };
+  return undefined;
 }

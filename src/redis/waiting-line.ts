@@ -1,7 +1,8 @@
-import type { Grant, LeaseRequest } from '../core/backend.ts';
+import type { LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
+import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { LinkedSet } from '../core/linked-set.ts';
-import type { Owners } from '../core/owner.ts';
+import { type Owners, ttlOf } from '../core/owner.ts';
 import { Registry } from '../core/registry.ts';
 import { LockBackendError } from '../errors.ts';
 import { Acquisition, type AcquisitionContext } from './acquisition.ts';
@@ -10,7 +11,7 @@ import { Door, type DoorContext } from './door.ts';
 import type { Inbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
 import type { Protocol } from './protocol.ts';
-import { WaitingRoom } from './waiting-room.ts';
+import { type Anchor, WaitingRoom } from './waiting-room.ts';
 
 interface Parts {
   readonly link: CommandLink;
@@ -22,16 +23,15 @@ interface Parts {
   readonly safetyNetMs: number;
 }
 
-/** Ends the wait of a try that was refused. */
-const REFUSED = new Error('refused');
-
 /** Every acquire of this client that is under way, from its first command until it is granted or given up. */
 export class WaitingLine implements AcquisitionContext, DoorContext {
   readonly link: CommandLink;
   readonly protocol: Protocol;
   readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
   readonly #parts: Parts;
-  readonly #acquisitions = new LinkedSet<Acquisition>();
+  /** Those who have no place in line yet. */
+  readonly #unplaced = new LinkedSet<Acquisition>();
   /** Those to whom a message may come, by owner id. */
   readonly #expecting = new Registry<Acquisition>();
   readonly #rooms = new Map<string, WaitingRoom>();
@@ -44,26 +44,18 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     this.link = parts.link;
     this.protocol = parts.protocol;
     this.clock = parts.clock;
+    this.deadlines = new DeadlineQueue(parts.clock);
     this.#parts = parts;
   }
 
-  acquire(request: LeaseRequest): Promise<Grant> {
+  acquire(request: LeaseRequest): void {
     const acquisition = this.#start(request);
     if (this.#parts.inbox.opened) acquisition.ask();
     else this.#enter(acquisition);
-    return acquisition.waiter.promise;
   }
 
-  async tryAcquire(request: LeaseRequest): Promise<Grant | null> {
-    const acquisition = this.#start(request);
-    const { waiter } = acquisition;
-    acquisition.try(Number.POSITIVE_INFINITY);
-    try {
-      return await waiter.promise;
-    } catch (error) {
-      if (error === REFUSED) return null;
-      throw error;
-    }
+  tryAcquire(request: LeaseRequest): void {
+    this.#start(request).try(Number.POSITIVE_INFINITY);
   }
 
   find(owner: string): Acquisition | undefined {
@@ -74,13 +66,9 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     return this.#rooms.get(name);
   }
 
-  roomFor(name: string): WaitingRoom {
-    let room = this.#rooms.get(name);
-    if (!room) {
-      room = new WaitingRoom(this.clock, this.#parts.safetyNetMs);
-      this.#rooms.set(name, room);
-    }
-    return room;
+  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
+    if (!acquisition.room) this.#unplaced.delete(acquisition);
+    (acquisition.room ?? this.#roomFor(acquisition.request.name)).admit(acquisition, anchor, leftMs);
   }
 
   openInbox(): Promise<void> {
@@ -96,34 +84,37 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   expectMessage(acquisition: Acquisition): void {
-    this.#expecting.add(acquisition.waiter.owner, acquisition);
+    this.#expecting.add(acquisition.owner, acquisition);
   }
 
-  refused({ door, waiter }: Acquisition, failure?: LockBackendError): void {
-    if (door) door.refused(failure);
-    else waiter.fail(failure ?? REFUSED);
+  refused(acquisition: Acquisition, failure?: LockBackendError): void {
+    if (acquisition.door) acquisition.door.refused(failure);
+    else if (failure) acquisition.fail(failure);
+    else acquisition.refuse();
   }
 
-  ended(acquisition: Acquisition): void {
-    const { owner, outcome, request, lease } = acquisition.waiter;
-    this.#acquisitions.delete(acquisition);
+  forget(acquisition: Acquisition): void {
+    const { owner, outcome, lease, room } = acquisition;
     if (acquisition.queues) this.#expecting.delete(owner);
     if (lease && acquisition.mayBeTold) this.#parts.leases.add(lease);
-    const room = this.#rooms.get(request.name);
-    room?.leave(acquisition, lease?.ttlMs);
-    if (room?.empty) this.#rooms.delete(request.name);
+    if (room) {
+      room.leave(acquisition, lease?.ttlMs);
+      if (room.empty) this.#rooms.delete(acquisition.request.name);
+    } else {
+      this.#unplaced.delete(acquisition);
+    }
     acquisition.door?.left(acquisition);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 
-  giveBack({ waiter }: Acquisition): void {
-    this.chase(waiter.request.name, waiter.owner, waiter.request.ttlMs);
+  giveBack({ request, owner }: Acquisition): void {
+    this.chase(request.name, owner);
   }
 
   /** Makes the server forget an owner id that nobody here answers to, until it has answered or the TTL has passed. */
-  chase(name: string, owner: string, ttlMs: number): void {
+  chase(name: string, owner: string): void {
     if (this.#chases.has(owner)) return;
-    const chase = this.#chase(name, owner, this.clock.now() + ttlMs).finally(() =>
+    const chase = this.#chase(name, owner, this.clock.now() + ttlOf(owner)).finally(() =>
       this.#chases.delete(owner),
     );
     this.#chases.set(owner, chase);
@@ -135,13 +126,12 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
    */
   askAll(): void {
     for (const room of this.#rooms.values()) room.anchor = undefined;
-    for (const acquisition of this.#acquisitions.toArray())
-      if (acquisition.queues) void acquisition.askAgain();
+    for (const acquisition of this.#all()) if (acquisition.queues) void acquisition.askAgain();
   }
 
   /** Ends every wait with an error. */
   failAll(error: (name: string) => Error): void {
-    for (const { waiter } of this.#acquisitions.toArray()) waiter.fail(error(waiter.request.name));
+    for (const acquisition of this.#all()) acquisition.fail(error(acquisition.request.name));
   }
 
   /** Resolves when nothing is being given back any more. */
@@ -151,20 +141,34 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   #start(request: LeaseRequest): Acquisition {
     const acquisition = new Acquisition(this.#parts.owners.next(request.ttlMs), request, this);
-    this.#acquisitions.add(acquisition);
+    this.#unplaced.add(acquisition);
     return acquisition;
   }
 
+  #all(): Acquisition[] {
+    return [...this.#rooms.values()].flatMap((room) => room.all).concat(this.#unplaced.toArray());
+  }
+
+  #roomFor(name: string): WaitingRoom {
+    let room = this.#rooms.get(name);
+    if (!room) {
+      room = new WaitingRoom(this.clock, this.#parts.safetyNetMs);
+      this.#rooms.set(name, room);
+    }
+    return room;
+  }
+
   #enter(acquisition: Acquisition): void {
-    const { name, deadline } = acquisition.waiter.request;
+    const { name } = acquisition.request;
     const door = this.#doors.get(name);
     if (door) {
+      acquisition.door = door;
       door.follow(acquisition);
       return;
     }
     acquisition.door = new Door(acquisition, this);
     this.#doors.add(name, acquisition.door);
-    acquisition.try(deadline);
+    acquisition.try();
   }
 
   async #chase(name: string, owner: string, giveUpAt: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Alarm, Clock } from '../core/clock.ts';
+import { LinkedSet } from '../core/linked-set.ts';
 import type { Acquisition } from './acquisition.ts';
 
 /** Spreads the pokes of many clients that wait for the same lock, in ms. */
@@ -21,7 +22,7 @@ export class WaitingRoom {
   anchor: Anchor | undefined;
   readonly #clock: Clock;
   readonly #safetyNetMs: number;
-  readonly #queued = new Set<Acquisition>();
+  readonly #queued = new LinkedSet<Acquisition>();
   #recovering = false;
   #poker: Acquisition | undefined;
   #pokeAt = 0;
@@ -37,17 +38,23 @@ export class WaitingRoom {
     return this.#queued.size === 0;
   }
 
+  /** Who waits here, in the order in which they were told to. */
+  get all(): Acquisition[] {
+    return this.#queued.toArray();
+  }
+
   /** Somebody has been told to queue, behind a lease that ends in `leftMs`. */
   admit(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
     this.anchor = anchor;
-    this.#queued.add(acquisition);
+    if (acquisition.room !== this) this.#queued.add(acquisition);
+    acquisition.room = this;
     if (this.#poker === acquisition) this.#poker = undefined;
     this.#pokeIn(leftMs);
   }
 
   /** Somebody does not wait any more; `leaseMs` is the length of the lease if that is because it was granted. */
   leave(acquisition: Acquisition, leaseMs: number | undefined): void {
-    if (!this.#queued.delete(acquisition)) return;
+    this.#queued.delete(acquisition);
     const wasPoker = this.#poker === acquisition;
     if (wasPoker) this.#poker = undefined;
     if (this.empty) this.#disarm();
@@ -60,7 +67,7 @@ export class WaitingRoom {
     // The answers to that may say the same, again and again.
     if (this.#recovering) return;
     this.#recovering = true;
-    const others = [...this.#queued].filter((acquisition) => acquisition !== of);
+    const others = this.all.filter((acquisition) => acquisition !== of);
     await Promise.all(others.map((acquisition) => acquisition.askAgain()));
     this.#recovering = false;
   }
@@ -90,7 +97,7 @@ export class WaitingRoom {
 
   #poke(): void {
     if (this.#poker) return;
-    const [first] = this.#queued;
+    const { first } = this.#queued;
     this.#poker = first;
     void first?.askAgain();
   }

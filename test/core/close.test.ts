@@ -1,7 +1,8 @@
+import pDefer from 'p-defer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClient, LockClosedError, LockCreator } from '../../src/index.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
+import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
 
@@ -198,35 +199,55 @@ describe('the close of a creator', () => {
   });
 });
 
-describe('a grant in the very moment of a close', () => {
+describe('a grant that a close could not stop', () => {
+  /** Answers the next acquire once `open` is called, whatever happens meanwhile. */
+  function gate(): () => void {
+    const { promise, resolve: open } = pDefer<void>();
+    backend.answers.acquire = async (request) => {
+      backend.answers = {};
+      await promise;
+      return answerTo(request, (own) => backend.memory.acquire(own));
+    };
+    return open;
+  }
+
   it.each(['the creator', 'the client'])('of %s is given back', async (which) => {
-    const holder = await observer.acquire(TTL);
-    const pending = creator.acquire(TTL);
-    const rejection = expect(pending).rejects.toMatchObject({
+    const open = gate();
+    const rejection = expect(creator.acquire(TTL)).rejects.toMatchObject({
       code: 'ERR_LOCK_CLOSED',
       lockName: 'orders:42',
     });
-    await clock.advance(0);
-    const next = observer.acquire(TTL);
-    await clock.advance(0);
-    // Handed over, but nobody has heard of it yet.
-    const released = holder.release();
-    const closing = (which === 'the client' ? client : creator).close();
-    await Promise.all([released, closing, rejection]);
-    expect(await (await next).isHeld()).toBe(true);
+    await (which === 'the client' ? client : creator).close();
+    open();
+    await rejection;
+    expect(await (await observer.acquire(TTL)).isHeld()).toBe(true);
     expect(client.held).toEqual([]);
   });
 
   it('is rejected as closed also when it cannot be given back', async () => {
-    const holder = await observer.acquire(TTL);
-    const pending = expect(creator.acquire(TTL)).rejects.toMatchObject({ code: 'ERR_LOCK_CLOSED' });
-    await clock.advance(0);
-    const released = holder.release();
-    backend.answers.release = () => Promise.reject(unavailable());
+    const open = gate();
+    const rejection = expect(creator.acquire(TTL)).rejects.toMatchObject({ code: 'ERR_LOCK_CLOSED' });
     await creator.close();
-    await pending;
-    await released;
+    backend.answers.release = () => Promise.reject(unavailable());
+    open();
+    await rejection;
+    expect(backend.count('release')).toBe(1);
     expect(client.held).toEqual([]);
     await clock.advance(0);
+  });
+
+  it('comes before it: then the lock is released by the close', async () => {
+    const holder = await observer.acquire(TTL);
+    const pending = creator.acquire(TTL);
+    await clock.advance(0);
+    const next = observer.acquire(TTL);
+    await clock.advance(0);
+    // Handed over, but the caller has not heard of it yet.
+    const released = holder.release();
+    await Promise.all([released, creator.close()]);
+    const lock = await pending;
+    expect(() => lock.assertHeld()).toThrow(LockClosedError);
+    expect(await (await next).isHeld()).toBe(true);
+    expect(client.held).toEqual([]);
   });
 });

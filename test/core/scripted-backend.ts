@@ -4,7 +4,11 @@ import { MemoryBackend } from '../../src/memory/backend.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 
 type Answers = Partial<
-  Pick<LockBackend, 'acquire' | 'tryAcquire' | 'refresh' | 'release' | 'inspect' | 'watch'>
+  Pick<LockBackend, 'refresh' | 'release' | 'inspect' | 'watch'> & {
+    /** Null refuses; without a promise the memory backend answers. */
+    acquire(request: LeaseRequest): Promise<Grant | null> | undefined;
+    tryAcquire(request: LeaseRequest): Promise<Grant | null> | undefined;
+  }
 >;
 
 /** A backend that notes every call, and answers as the test says or else as the memory backend does. */
@@ -33,14 +37,18 @@ export class ScriptedBackend implements LockBackend {
     return this.calls.filter((call) => call === method).length;
   }
 
-  acquire(request: LeaseRequest): Promise<Grant> {
+  acquire(request: LeaseRequest): void {
     this.calls.push('acquire');
-    return this.answers.acquire?.(request) ?? this.memory.acquire(request);
+    const answer = this.answers.acquire?.(request);
+    if (answer) void pass(answer, request);
+    else this.memory.acquire(request);
   }
 
-  tryAcquire(request: LeaseRequest): Promise<Grant | null> {
+  tryAcquire(request: LeaseRequest): void {
     this.calls.push('tryAcquire');
-    return this.answers.tryAcquire?.(request) ?? this.memory.tryAcquire(request);
+    const answer = this.answers.tryAcquire?.(request);
+    if (answer) void pass(answer, request);
+    else this.memory.tryAcquire(request);
   }
 
   refresh(grant: Grant, ttlMs: number): Promise<boolean> {
@@ -91,6 +99,25 @@ export class ScriptedBackend implements LockBackend {
   close(): Promise<void> {
     this.calls.push('close');
     return this.memory.close();
+  }
+}
+
+/** What a backend answers to a request that is granted or fails, without passing it on. */
+export function answerTo(request: LeaseRequest, ask: (request: LeaseRequest) => void): Promise<Grant> {
+  const { name, ttlMs, units, capacity, deadline, askedAt } = request;
+  return new Promise((granted, failed) => {
+    const own = { name, ttlMs, units, capacity, deadline, askedAt, canceller: undefined };
+    ask({ ...own, granted, failed, refused: () => failed(new Error('refused')) });
+  });
+}
+
+async function pass(answer: Promise<Grant | null>, request: LeaseRequest): Promise<void> {
+  try {
+    const grant = await answer;
+    if (grant) request.granted(grant);
+    else request.refused();
+  } catch (error) {
+    request.failed(error);
   }
 }
 

@@ -22,9 +22,9 @@ beforeEach(async () => {
   holder = await client.creator('orders:42').acquire(TTL);
   const start = clock.now();
   tries = [];
-  backend.answers.tryAcquire = (request) => {
+  backend.answers.tryAcquire = () => {
     tries.push(clock.now() - start);
-    return backend.memory.tryAcquire(request);
+    return undefined;
   };
 });
 afterEach(() => void vi.restoreAllMocks());

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
+import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
 
@@ -125,7 +125,7 @@ describe('using()', () => {
 
   it('does not run the task with a lease that is over before it could begin', async () => {
     backend.answers.acquire = async (request) => {
-      const grant = await backend.memory.acquire(request);
+      const grant = await answerTo(request, (own) => backend.memory.acquire(own));
       clock.stall(2 * TTL);
       return grant;
     };

@@ -1,65 +1,108 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PendingRequest } from '../../src/core/request.ts';
+import type { Canceller, Grant, LeaseRequest } from '../../src/core/backend.ts';
+import { DeadlineQueue } from '../../src/core/deadline-queue.ts';
 import { Waiter } from '../../src/core/waiter.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
+class PlainWaiter extends Waiter {
+  ends = 0;
+  reason: unknown;
+
+  protected override whyTooLate(): unknown {
+    return this.reason ?? super.whyTooLate();
+  }
+
+  protected ended(): void {
+    this.ends += 1;
+  }
+}
+
+/** A request that notes its answers. */
+class NotedRequest implements LeaseRequest {
+  readonly name = 'orders:42';
+  readonly ttlMs = 10_000;
+  readonly units = 1;
+  readonly capacity = 1;
+  readonly askedAt: number;
+  readonly deadline: number;
+  canceller: Canceller | undefined;
+  readonly answers: unknown[] = [];
+
+  constructor(askedAt: number) {
+    this.askedAt = askedAt;
+    this.deadline = askedAt + 1_000;
+  }
+
+  granted(grant: Grant): void {
+    this.answers.push(grant);
+  }
+
+  refused(): void {
+    this.answers.push('refused');
+  }
+
+  failed(reason: unknown): void {
+    this.answers.push(reason);
+  }
+}
+
 let clock: ManualClock;
-let request: PendingRequest;
-let ends: number;
-let waiter: Waiter;
+let request: NotedRequest;
+let waiter: PlainWaiter;
 
 beforeEach(() => {
   clock = new ManualClock();
-  request = new PendingRequest('orders:42', 10_000, clock.now(), 1_000, {});
-  ends = 0;
-  waiter = new Waiter('me:1:10000', request, clock, () => {
-    ends += 1;
-  });
+  request = new NotedRequest(clock.now());
+  waiter = new PlainWaiter('me:1:10000', request, new DeadlineQueue(clock));
 });
 
 describe('a waiter', () => {
-  it('that is granted has its lease, no alarm, and hears of nothing more', async () => {
+  it('that is granted has its lease, no alarm, and hears of nothing more', () => {
     waiter.startTimer();
     waiter.startTimer();
     expect(clock.pending).toBe(1);
     waiter.grant(7, 5_000);
     expect(clock.pending).toBe(0);
     waiter.grant(8, 6_000);
+    waiter.refuse();
     waiter.fail(new Error('late'));
-    request.cancel(new Error('late'));
+    request.canceller?.cancel(new Error('late'));
     waiter.startTimer();
     expect(clock.pending).toBe(0);
-    expect(await waiter.promise).toEqual({
-      name: 'orders:42',
-      owner: 'me:1:10000',
-      fencingToken: 7,
-      ttlMs: 10_000,
-      deadline: 5_000,
-    });
-    expect({ outcome: waiter.outcome, ends }).toEqual({ outcome: 'granted', ends: 1 });
+    expect(request.answers).toEqual([
+      { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, ttlMs: 10_000, deadline: 5_000 },
+    ]);
+    expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'granted', ends: 1 });
   });
 
-  it('that has given up takes no grant any more', async () => {
+  it('that has given up takes no grant any more', () => {
     const reason = new Error('enough');
-    const rejection = expect(waiter.promise).rejects.toBe(reason);
     waiter.startTimer();
-    request.cancel(reason);
+    request.canceller?.cancel(reason);
     waiter.grant(7, 5_000);
+    waiter.refuse();
     waiter.fail(new Error('late'));
-    await rejection;
-    expect({ outcome: waiter.outcome, ends }).toEqual({ outcome: 'failed', ends: 1 });
+    expect(request.answers).toEqual([reason]);
+    expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'failed', ends: 1 });
     expect(waiter.lease).toBeUndefined();
     expect(clock.pending).toBe(0);
   });
 
-  it('times out only once its timer has been started, with the error of whoever started it', async () => {
-    const reason = new Error('the server was never reached');
-    const rejection = expect(waiter.promise).rejects.toBe(reason);
+  it('that is refused takes no grant any more', () => {
+    waiter.refuse();
+    waiter.grant(7, 5_000);
+    waiter.fail(new Error('late'));
+    expect(request.answers).toEqual(['refused']);
+    expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'refused', ends: 1 });
+  });
+
+  it('times out only once its timer has been started, with its own reason', async () => {
+    waiter.reason = new Error('the server was never reached');
     await clock.advance(2_000);
     expect(waiter.outcome).toBe('waiting');
-    waiter.startTimer(() => reason);
+    waiter.startTimer();
     await clock.advance(1);
-    await rejection;
-    expect(ends).toBe(1);
+    expect(request.answers).toEqual([waiter.reason]);
+    expect(waiter.ends).toBe(1);
   });
 });

@@ -28,7 +28,6 @@ ${READ_RECORD}
 ${declareConstants(constants)}
 local owner, ttl, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 ${READ_TIME}
-readTime()
 local place = tonumber(mode)
 local lost = ''
 if leaseEnd <= ms or holder ~= owner then
@@ -44,7 +43,7 @@ if leaseEnd <= ms or holder ~= owner then
     if obstacle == 'denied' then return redis.error_reply(denied) end
   end
   if not taker then
-    grantTo(owner, ttl)
+    grant(owner, ttl)
     if not place then return fence end
     lost = ' lost'
   elseif taker ~= owner then

@@ -38,8 +38,9 @@ function quote(text: string): string {
 }
 
 /**
- * Reads the record `<fence>[ <lease end, ms> <owner> [watched]]` into `fence`, `leaseEnd`, `holder`, `watched`.
- * A fence is a server time in µs and so has 16 digits, which tells a record from a number somebody else stored.
+ * Reads the record `<fence>[ <lease end, ms> <owner>[ watched]]` into `fence`, `leaseEnd`, `holder`, `watched`. The
+ * fence has 16 digits, since it is a server time in µs, which tells a record from a number somebody else stored; the
+ * lease end has 13. Fixed places, because patterns take long.
  */
 export const READ_RECORD = `
 local fence, leaseEnd, holder, watched = 0, 0, '-', false
@@ -48,53 +49,58 @@ if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
   if known and #record > 16 then
-    local e, h, w = string.match(record, '^ (%d+) (%S+) ?(%S*)$', 17)
-    known, leaseEnd, holder, watched = e, tonumber(e), h, w == 'watched'
+    leaseEnd, holder = tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
+    watched = string.sub(holder, -8) == ' watched'
+    if watched then holder = string.sub(holder, 1, -9) end
+    known = leaseEnd and holder ~= ''
   end
   if not known then return redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours') end
 end
 `;
 
-/** `readTime()` sets `us` and `ms`, the server's time, once: a script that needs no time does not ask for it. */
+/** A record of a lock that nobody holds, as what follows the fence: but there may be a line, or somebody watches. */
+export const NOBODY = ' 0000000000000 -';
+
+/** Reads the server's time into `us` and `ms`. */
 export const READ_TIME = `
-local us, ms
-local function readTime()
-  if us then return end
-  local time = redis.call('TIME')
-  us = time[1] * 1000000 + time[2]
-  ms = math.floor(us / 1000)
-end
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local ms = math.floor(us / 1000)
 `;
 
 /**
- * `save()` writes the record: free, or held by `holder` until `leaseEnd`. While somebody watches, it publishes the
- * state, `<server time, µs> <waiters> <record>`; when nobody listens any more, the mark goes.
- * `grantTo(owner, ttl)` makes `owner` the holder. Both need READ_RECORD, READ_TIME and the constants.
+ * `save(fenceText)` writes the record: held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
+ * While somebody watches, it publishes the state, `<server time, µs> <waiters> <record>`; when nobody listens any more,
+ * the mark goes.
+ * `grant(owner, ttl, inbox)` makes `owner` the holder after telling its inbox, if it has to be told: false when the
+ * server refuses that. Both need READ_RECORD, READ_TIME and the constants.
  */
 export const SAVE_RECORD = `
-local function save()
-  local text, life
-  if holder == '-' then
-    -- Freeing leaves the fence as it is; a string, because numbers take long to become one.
-    text, life = string.sub(record, 1, 16), retentionText
-  else
-    text, life = string.format('%.0f %.0f %s', fence, leaseEnd, holder), retention + leaseEnd - ms
+local function save(fenceText)
+  local text, life = fenceText, retentionText
+  if holder ~= '-' then
+    text, life = fenceText .. string.format(' %.0f ', leaseEnd) .. holder, retention + leaseEnd - ms
   end
   if watched then
-    readTime()
     local state = string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), text)
     local listeners = redis.pcall('PUBLISH', KEYS[1] .. ':events', state)
     if type(listeners) == 'number' and listeners > 0 then
-      text = text .. (holder == '-' and ' 0 - watched' or ' watched')
+      text = text .. (holder == '-' and '${NOBODY}' or '') .. ' watched'
     end
   end
   redis.call('SET', KEYS[1], text, 'PX', life)
 end
-local function grantTo(owner, ttl)
-  readTime()
+local function grant(owner, ttl, inbox)
   fence = math.max(fence + 1, us)
+  local fenceText = string.format('%.0f', fence)
+  if inbox then
+    local now = fence == us and fenceText or string.format('%.0f', us)
+    local told = redis.pcall('PUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    if type(told) ~= 'number' then return false end
+  end
   leaseEnd, holder = ms + ttl, owner
-  save()
+  save(fenceText)
+  return true
 end
 `;
 
@@ -110,34 +116,27 @@ end
 export const HAND_OVER = `
 local denied = 'BATONDENIED this user is refused PUBLISH or PUBSUB NUMSUB on the inboxes of waiters: '
   .. 'allow it +publish +pubsub|numsub and the channels &' .. inboxes .. '*'
-local listening = {}
+local deaf
+-- True, false, or nil when the server does not let us know.
 local function listens(channel)
-  if listening[channel] == nil then
-    local count = redis.pcall('PUBSUB', 'NUMSUB', channel)
-    if count.err then return nil end
-    listening[channel] = tonumber(count[2]) > 0
-  end
-  return listening[channel]
-end
-local function tell(channel, owner, ttl)
-  readTime()
-  local message = string.format('granted %s %.0f %d %.0f %s', owner, math.max(fence + 1, us), ttl, us, KEYS[1])
-  return type(redis.pcall('PUBLISH', channel, message)) == 'number'
+  if deaf and deaf[channel] then return false end
+  local count = redis.pcall('PUBSUB', 'NUMSUB', channel)
+  if count.err then return nil end
+  if count[2] ~= 0 and count[2] ~= '0' then return true end
+  deaf = deaf or {}
+  deaf[channel] = true
+  return false
 end
 local function handOver(head, self)
   for dropped = 1, 1000 do
-    local owner, score = head[1], head[2]
+    local owner = head[1]
     if not owner then return nil end
     local client, ttl = string.match(owner, '^([^:]+):[^:]+:(%d+)')
-    local channel = inboxes .. (client or '')
-    local alive = owner == self or (client and listens(channel))
-    if alive and owner ~= self and not tell(channel, owner, ttl) then alive = nil end
-    if alive then
-      grantTo(owner, tonumber(ttl))
-      return owner
-    end
-    if client and alive == nil then
-      redis.call('ZADD', KEYS[2], score, owner)
+    local inbox = owner ~= self and client and inboxes .. client
+    local alive = owner == self or (inbox and listens(inbox))
+    if alive and grant(owner, tonumber(ttl), inbox) then return owner end
+    if inbox and alive ~= false then
+      redis.call('ZADD', KEYS[2], head[2], owner)
       redis.call('PEXPIRE', KEYS[2], queueTtl)
       return nil, 'denied'
     end

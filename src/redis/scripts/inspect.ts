@@ -1,7 +1,7 @@
 import type { LockState } from '../../core/backend.ts';
 import { clientOf } from '../../core/owner.ts';
 import { Script } from '../script.ts';
-import { declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
+import { declareConstants, NOBODY, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
 
 /**
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
@@ -16,12 +16,11 @@ export function inspectScript(constants: ScriptConstants): Script {
 ${READ_RECORD}
 ${declareConstants(constants)}
 ${READ_TIME}
-readTime()
 if ARGV[1] == 'watch' and not watched then
   if fence == 0 then
-    redis.call('SET', KEYS[1], string.format('%.0f 0 - watched', us), 'PX', retention)
+    redis.call('SET', KEYS[1], string.format('%.0f${NOBODY} watched', us), 'PX', retention)
   else
-    redis.call('SET', KEYS[1], string.format('%.0f %.0f %s watched', fence, leaseEnd, holder), 'KEEPTTL')
+    redis.call('SET', KEYS[1], string.format('%.0f %013.0f %s watched', fence, leaseEnd, holder), 'KEEPTTL')
   end
 end
 return string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), record or '')

@@ -16,11 +16,10 @@ ${READ_RECORD}
 ${declareConstants(constants)}
 local owner, ttl = ARGV[1], tonumber(ARGV[2])
 ${READ_TIME}
-readTime()
 if holder ~= owner or leaseEnd <= ms then return 0 end
 ${SAVE_RECORD}
 leaseEnd = ms + ttl
-save()
+save(string.sub(record, 1, 16))
 return 1
 `);
 }

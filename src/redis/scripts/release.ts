@@ -2,6 +2,7 @@ import { Script } from '../script.ts';
 import {
   declareConstants,
   HAND_OVER,
+  NOBODY,
   READ_RECORD,
   READ_TIME,
   SAVE_RECORD,
@@ -24,32 +25,28 @@ export function releaseScript(constants: ScriptConstants): Script {
 ${READ_RECORD}
 ${declareConstants(constants)}
 local owner = ARGV[1]
+if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
 ${READ_TIME}
 if owner == 'force' then
-  readTime()
   if leaseEnd <= ms then return 0 end
   redis.pcall('PUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
-elseif holder ~= owner then
-  return redis.call('ZREM', KEYS[2], owner)
 end
 ${SAVE_RECORD}
 local head = redis.call('ZPOPMIN', KEYS[2])
-local taker, obstacle
 if head[1] then
   ${HAND_OVER}
-  taker, obstacle = handOver(head)
+  local taker, obstacle = handOver(head)
+  if taker then return 1 end
   if obstacle == 'more' then return 2 end
   if obstacle == 'denied' then
     -- Held by nobody, but not the bare fence, which would say that nobody is in line.
-    local free = string.format('%.0f 0 -', fence) .. (watched and ' watched' or '')
+    local free = string.format('%.0f${NOBODY}', fence) .. (watched and ' watched' or '')
     redis.call('SET', KEYS[1], free, 'PX', retention)
     return redis.error_reply(denied)
   end
 end
-if not taker then
-  holder, leaseEnd = '-', 0
-  save()
-end
+holder = '-'
+save(string.sub(record, 1, 16))
 return 1
 `);
 }
