@@ -5,7 +5,7 @@ import { BARE } from './contestants/registry.ts';
 import { budgetTable } from './reporting/budget-table.ts';
 import { toTerminal } from './reporting/table.ts';
 import type { BudgetLine } from './results.ts';
-import { COMMON_HOLD_MS, type HandoffRow, measureCase } from './scenarios/handoff.ts';
+import { COMMON_HOLD_MS, type HandoffRow, measureCase, warmUpHandoff } from './scenarios/handoff.ts';
 import { IN_FLIGHT, measureLevel, type UncontendedRow, warmUp } from './scenarios/uncontended.ts';
 import { onStage } from './stage.ts';
 
@@ -33,8 +33,9 @@ const LEAST_OVER_BARE = new Map([
 export async function gate(contestant: Contestant): Promise<number> {
   const lines = await onStage(SETTINGS, [contestant], async (bench) => {
     const perCase = SETTINGS.rounds * 2 + 1;
-    bench.progress.expect(SIZES.length * perCase + ((IN_FLIGHT.length + 2) * SETTINGS.rounds + 1) * 4);
+    bench.progress.expect(1 + SIZES.length * perCase + ((IN_FLIGHT.length + 2) * SETTINGS.rounds + 1) * 4);
     const handoffs: HandoffRow[] = [];
+    await warmUpHandoff(bench);
     for (const size of SIZES) {
       const { rows } = await measureCase(bench, { ...size, holdMs: COMMON_HOLD_MS, everybody: false });
       handoffs.push(...rows);

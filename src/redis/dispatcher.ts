@@ -12,17 +12,18 @@ export interface Dispatch {
 const KEY_COUNT = 2;
 
 /**
- * With fewer than this under way, each is written at once: the server then works on the first while we prepare the
- * next. With more, writes are what costs a busy client most.
+ * What is under way goes in about so many writes: while the server works on one, we read the answers to another and
+ * prepare the next. One write for all would make each side wait for the other, one for each costs most.
  */
-const BUSY = 32;
-/** From this many on, what has gathered is written without waiting for the end of the tick, for the same reason. */
-const FULL_BATCH = 16;
+const WRITES_UNDER_WAY = 4;
+const LONGEST_BATCH = 32;
 
-/** Sends scripts over the user's connection without changing it; when busy, what is issued in one tick in one write. */
+/** Sends scripts over the user's connection without changing it; when busy, a few of those issued in one tick per write. */
 export class Dispatcher {
   readonly #redis: Redis;
-  #batch: Dispatch[] = [];
+  /** What holds back its writes until the batch is full or the tick ends. */
+  #corked: Redis['stream'] | undefined;
+  #gathered = 0;
 
   constructor(redis: Redis) {
     this.#redis = redis;
@@ -30,47 +31,32 @@ export class Dispatcher {
 
   /** `underWay` is how many are not answered yet, with this one. */
   send(dispatch: Dispatch, underWay: number): void {
-    if (underWay < BUSY && this.#batch.length === 0) {
-      this.#sendOne(dispatch);
-      return;
-    }
-    const size = this.#batch.push(dispatch);
-    if (size === 1) process.nextTick(this.#flush);
-    else if (size === FULL_BATCH) this.#flush();
-  }
-
-  readonly #flush = (): void => {
-    const batch = this.#batch;
-    const [first] = batch;
-    if (!first) return;
-    this.#batch = [];
-    if (batch.length === 1) this.#sendOne(first);
-    else this.#sendAll(batch);
-  };
-
-  #sendOne(dispatch: Dispatch): void {
+    const batch = Math.min(Math.ceil(underWay / WRITES_UNDER_WAY), LONGEST_BATCH);
+    if (batch > 1 && !this.#corked) this.#cork();
     this.#redis.evalsha(dispatch.script.sha, KEY_COUNT, ...dispatch.args).then(
       (reply) => dispatch.settle(undefined, reply),
       (error: unknown) => this.#fail(dispatch, error),
     );
+    this.#gathered += 1;
+    if (this.#corked && this.#gathered >= batch) {
+      this.#gathered = 0;
+      this.#corked.uncork();
+      this.#corked.cork();
+    }
   }
 
-  #sendAll(batch: readonly Dispatch[]): void {
-    const pipeline = this.#redis.pipeline();
-    for (const { script, args } of batch) pipeline.evalsha(script.sha, KEY_COUNT, ...args);
-    pipeline.exec().then(
-      (results) => {
-        for (const [index, dispatch] of batch.entries()) {
-          const [error, reply] = results?.[index] ?? [new Error('the pipeline has no result'), undefined];
-          if (error) this.#fail(dispatch, error);
-          else dispatch.settle(undefined, reply);
-        }
-      },
-      (error: unknown) => {
-        for (const dispatch of batch) this.#fail(dispatch, error);
-      },
-    );
+  #cork(): void {
+    if (this.#redis.status !== 'ready') return;
+    this.#corked = this.#redis.stream;
+    this.#corked.cork();
+    this.#gathered = 0;
+    process.nextTick(this.#uncork);
   }
+
+  readonly #uncork = (): void => {
+    this.#corked?.uncork();
+    this.#corked = undefined;
+  };
 
   /** A server that does not know a script (first use, restart, SCRIPT FLUSH) is given its text. */
   #fail(dispatch: Dispatch, error: unknown): void {

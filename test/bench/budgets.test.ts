@@ -15,7 +15,7 @@ const latency = {} as UncontendedRow['latency'];
 function handoffRow(over: Partial<HandoffRow> & { overHopOf?: number; commands?: number }): HandoffRow {
   const { overHopOf = 1.1, commands = 2, ...rest } = over;
   return {
-    ...{ contestant: 'batonlock', processes: 2, workers: 1, holdMs: 1, figures, waitCurve: [] },
+    ...{ contestant: 'batonlock', processes: 2, workers: 1, holdMs: 0, figures, waitCurve: [] },
     ...{ overHop: one(overHopOf), overlapsByTime: 0, overlapsByFence: 0 },
     counted: { acquisitions: 100, commandsPerAcquisition: commands, outOfOrder: 0 },
     ...rest,

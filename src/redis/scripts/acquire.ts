@@ -1,7 +1,10 @@
 import { Script } from '../script.ts';
 import {
+  DENIED,
   declareConstants,
+  FOREIGN,
   HAND_OVER,
+  PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
   SAVE_RECORD,
@@ -28,11 +31,20 @@ ${READ_RECORD}
 ${declareConstants(constants)}
 local owner, ttl, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 ${READ_TIME}
-local place = tonumber(mode)
+local place = mode ~= 'queue' and tonumber(mode)
+-- The common case: free, nobody watches, and nobody in line.
+if not record or #record == 16 then
+  local last = record and tonumber(record) or 0
+  if record and last < 1e15 then return ${FOREIGN} end
+  local fence = math.max(last + 1, us)
+  redis.call('SET', KEYS[1], string.format('%.0f %.0f ', fence, ms + ttl) .. owner, 'PX', retention + ttl)
+  if place then return string.format('granted %.0f %d lost', fence, ttl) end
+  return fence
+end
+${PARSE_RECORD}
 local lost = ''
 if leaseEnd <= ms or holder ~= owner then
-  local last = {}
-  if not record or #record > 16 then last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') end
+  local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
   ${SAVE_RECORD}
   local taker = leaseEnd > ms and holder
   if not taker and last[1] then
@@ -40,7 +52,7 @@ if leaseEnd <= ms or holder ~= owner then
     local obstacle
     taker, obstacle = handOver(redis.call('ZPOPMIN', KEYS[2]), owner)
     if obstacle == 'more' then return 'more' end
-    if obstacle == 'denied' then return redis.error_reply(denied) end
+    if obstacle == 'denied' then return ${DENIED} end
   end
   if not taker then
     grant(owner, ttl)

@@ -27,7 +27,7 @@ export interface ScriptConstants {
 
 /** The constants as Lua locals. */
 export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
-  const numbers = `${retentionMs}, '${retentionMs}', ${queueTtlMs}`;
+  const numbers = `${retentionMs}, '${retentionMs}', '${queueTtlMs}'`;
   return `local retention, retentionText, queueTtl, inboxes = ${numbers}, ${quote(inboxes)}`;
 }
 
@@ -37,14 +37,25 @@ function quote(text: string): string {
   return `'${bytes.map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}'`;
 }
 
+/** The answer when a key holds what we have not written. */
+export const FOREIGN = "redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours')";
+
+/** The answer when the server does not let us tell a waiter of its grant. */
+export const DENIED = `redis.error_reply('BATONDENIED this user is refused PUBLISH or PUBSUB NUMSUB on the inboxes of waiters: '
+  .. 'allow it +publish +pubsub|numsub and the channels &' .. inboxes .. '*')`;
+
+/** Reads the record's text into `record`. */
+export const READ_RECORD = `
+local record = redis.call('GET', KEYS[1])
+`;
+
 /**
- * Reads the record `<fence>[ <lease end, ms> <owner>[ watched]]` into `fence`, `leaseEnd`, `holder`, `watched`. The
+ * Takes apart `record`, which is nil or `<fence>[ <lease end, ms> <owner>[ watched]]`, into `fence`, `leaseEnd`, `holder`, `watched`. The
  * fence has 16 digits, since it is a server time in µs, which tells a record from a number somebody else stored; the
  * lease end has 13. Fixed places, because patterns take long.
  */
-export const READ_RECORD = `
+export const PARSE_RECORD = `
 local fence, leaseEnd, holder, watched = 0, 0, '-', false
-local record = redis.call('GET', KEYS[1])
 if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
@@ -54,7 +65,7 @@ if record then
     if watched then holder = string.sub(holder, 1, -9) end
     known = leaseEnd and holder ~= ''
   end
-  if not known then return redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours') end
+  if not known then return ${FOREIGN} end
 end
 `;
 
@@ -73,7 +84,7 @@ local ms = math.floor(us / 1000)
  * While somebody watches, it publishes the state, `<server time, µs> <waiters> <record>`; when nobody listens any more,
  * the mark goes.
  * `grant(owner, ttl, inbox)` makes `owner` the holder after telling its inbox, if it has to be told: false when the
- * server refuses that. Both need READ_RECORD, READ_TIME and the constants.
+ * server refuses that. Both need PARSE_RECORD, READ_TIME and the constants.
  */
 export const SAVE_RECORD = `
 local function save(fenceText)
@@ -114,17 +125,15 @@ end
  * NUMSUB is asked, not the receiver count of PUBLISH: that counts pattern subscribers too.
  */
 export const HAND_OVER = `
-local denied = 'BATONDENIED this user is refused PUBLISH or PUBSUB NUMSUB on the inboxes of waiters: '
-  .. 'allow it +publish +pubsub|numsub and the channels &' .. inboxes .. '*'
 local deaf
 -- True, false, or nil when the server does not let us know.
-local function listens(channel)
-  if deaf and deaf[channel] then return false end
-  local count = redis.pcall('PUBSUB', 'NUMSUB', channel)
+local function listens(inbox)
+  if deaf and deaf[inbox] then return false end
+  local count = redis.pcall('PUBSUB', 'NUMSUB', inbox)
   if count.err then return nil end
-  if count[2] ~= 0 and count[2] ~= '0' then return true end
+  if count[2] ~= 0 then return true end
   deaf = deaf or {}
-  deaf[channel] = true
+  deaf[inbox] = true
   return false
 end
 local function handOver(head, self)

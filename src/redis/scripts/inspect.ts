@@ -1,7 +1,14 @@
 import type { LockState } from '../../core/backend.ts';
 import { clientOf } from '../../core/owner.ts';
 import { Script } from '../script.ts';
-import { declareConstants, NOBODY, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
+import {
+  declareConstants,
+  NOBODY,
+  PARSE_RECORD,
+  READ_RECORD,
+  READ_TIME,
+  type ScriptConstants,
+} from './fragments.ts';
 
 /**
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
@@ -14,6 +21,7 @@ import { declareConstants, NOBODY, READ_RECORD, READ_TIME, type ScriptConstants 
 export function inspectScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
+${PARSE_RECORD}
 ${declareConstants(constants)}
 ${READ_TIME}
 if ARGV[1] == 'watch' and not watched then

@@ -1,5 +1,12 @@
 import { Script } from '../script.ts';
-import { declareConstants, READ_RECORD, READ_TIME, SAVE_RECORD, type ScriptConstants } from './fragments.ts';
+import {
+  declareConstants,
+  PARSE_RECORD,
+  READ_RECORD,
+  READ_TIME,
+  SAVE_RECORD,
+  type ScriptConstants,
+} from './fragments.ts';
 
 /**
  * Starts a lease's TTL anew. Never recreates one.
@@ -13,6 +20,7 @@ import { declareConstants, READ_RECORD, READ_TIME, SAVE_RECORD, type ScriptConst
 export function refreshScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
+${PARSE_RECORD}
 ${declareConstants(constants)}
 local owner, ttl = ARGV[1], tonumber(ARGV[2])
 ${READ_TIME}

@@ -1,8 +1,10 @@
 import { Script } from '../script.ts';
 import {
+  DENIED,
   declareConstants,
   HAND_OVER,
   NOBODY,
+  PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
   SAVE_RECORD,
@@ -25,6 +27,16 @@ export function releaseScript(constants: ScriptConstants): Script {
 ${READ_RECORD}
 ${declareConstants(constants)}
 local owner = ARGV[1]
+local head
+if record and string.sub(record, 32) == owner then
+  head = redis.call('ZPOPMIN', KEYS[2])
+  -- The common case: nobody watches, nobody waits.
+  if not head[1] then
+    redis.call('SET', KEYS[1], string.sub(record, 1, 16), 'PX', retentionText)
+    return 1
+  end
+end
+${PARSE_RECORD}
 if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
 ${READ_TIME}
 if owner == 'force' then
@@ -32,7 +44,7 @@ if owner == 'force' then
   redis.pcall('PUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
 end
 ${SAVE_RECORD}
-local head = redis.call('ZPOPMIN', KEYS[2])
+head = head or redis.call('ZPOPMIN', KEYS[2])
 if head[1] then
   ${HAND_OVER}
   local taker, obstacle = handOver(head)
@@ -42,7 +54,7 @@ if head[1] then
     -- Held by nobody, but not the bare fence, which would say that nobody is in line.
     local free = string.format('%.0f${NOBODY}', fence) .. (watched and ' watched' or '')
     redis.call('SET', KEYS[1], free, 'PX', retention)
-    return redis.error_reply(denied)
+    return ${DENIED}
   end
 end
 holder = '-'
