@@ -11,7 +11,7 @@ export interface DriveCase {
 /** With many in flight a pair of some takes a fifth of a second. */
 const MANY = 1_000;
 const TIMING = {
-  one: { warmUpMs: 20, measureMs: 80 },
+  one: { warmUpMs: 60, measureMs: 180 },
   few: { warmUpMs: 50, measureMs: 200 },
   many: { warmUpMs: 100, measureMs: 300 },
 };

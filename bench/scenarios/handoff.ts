@@ -47,11 +47,11 @@ export interface HandoffResult {
 type Case = Contention & { readonly everybody: boolean };
 
 const SIZES = [
-  { processes: 2, workers: 1, measureMs: 350 },
+  { processes: 2, workers: 1, measureMs: 600 },
   { processes: 4, workers: 5, measureMs: 350 },
   { processes: 4, workers: 25, measureMs: 350 },
   // Long enough for each of 400 to have its turn.
-  { processes: 4, workers: 100, measureMs: 650 },
+  { processes: 4, workers: 100, measureMs: 500 },
 ];
 /** At this hold time everybody takes part; at the others only we do. */
 export const COMMON_HOLD_MS = 1;
@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [0, COMMON_HOLD_MS, 5].flatMap((holdMs) =>
 );
 
 /** Few enough for those who retry to have their turns soon. */
-const WARM_UP: Contention = { processes: 4, workers: 5, holdMs: 0, measureMs: 2_000 };
+const WARM_UP: Contention = { processes: 4, workers: 10, holdMs: 0, measureMs: 2_500 };
 
 export function caseName({ processes, workers, holdMs }: Omit<Contention, 'measureMs'>): string {
   return `${processes} × ${workers}, hold ${holdMs} ms`;

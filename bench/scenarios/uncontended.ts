@@ -79,10 +79,10 @@ export async function measureLevel(bench: Bench, inFlight: number): Promise<Unco
 
 /**
  * One by one, most of the time goes by while processors sleep and wake, and how fast they do so depends on what else
- * runs at the moment: more and shorter rounds even that out.
+ * runs at the moment: more rounds even that out.
  */
 export function roundsAt({ settings }: Bench, inFlight: number): number {
-  return inFlight === 1 ? settings.rounds * 3 : settings.rounds;
+  return inFlight === 1 ? settings.rounds * 2 : settings.rounds;
 }
 
 /** Auto-pipelining can only pay with many in flight; with few it is measured where the budgets ask for it. */

@@ -61,6 +61,17 @@ describe('the data of a lock', () => {
     expect(ttl).toBeLessThanOrEqual(30_000);
   });
 
+  it('leaves the line in its order when only the record is gone', async () => {
+    const creator = client.creator('evicted');
+    await creator.acquire(30_000);
+    const first = creator.acquire(30_000, 5_000);
+    await until(async () => (await redis.zcard('baton:{evicted}:queue')) === 1, { what: 'the place' });
+    await redis.del('baton:{evicted}');
+    expect(await creator.tryAcquire(30_000)).toBeNull();
+    const lock = await first;
+    expect(await redis.get('baton:{evicted}')).toContain(lock.owner);
+  });
+
   it('row 16: keeps large numbers exact', async () => {
     const creator = client.creator('exact');
     const lock = await creator.acquire(2_147_483_647);

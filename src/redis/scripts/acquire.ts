@@ -33,9 +33,9 @@ local owner, ttl, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 ${READ_TIME}
 local place = mode ~= 'queue' and tonumber(mode)
 -- The common case: free, nobody watches, and nobody in line.
-if not record or #record == 16 then
-  local last = record and tonumber(record) or 0
-  if record and last < 1e15 then return ${FOREIGN} end
+if record and #record == 16 then
+  local last = tonumber(record)
+  if not last or last < 1e15 then return ${FOREIGN} end
   local fence = math.max(last + 1, us)
   redis.call('SET', KEYS[1], string.format('%.0f %.0f ', fence, ms + ttl) .. owner, 'PX', retention + ttl)
   if place then return string.format('granted %.0f %d lost', fence, ttl) end
