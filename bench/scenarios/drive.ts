@@ -13,7 +13,7 @@ const MANY = 1_000;
 const TIMING = {
   one: { warmUpMs: 60, measureMs: 180 },
   few: { warmUpMs: 50, measureMs: 200 },
-  many: { warmUpMs: 100, measureMs: 300 },
+  many: { warmUpMs: 100, measureMs: 250 },
 };
 
 /** One round of uncontended pairs of one contestant. */

@@ -106,7 +106,7 @@ export class Acquisition extends Waiter implements Caller {
     if (this.queues) {
       void this.askAgain();
     } else if (outcome === 'more') {
-      this.try(this.#tryUntil ?? this.deadline);
+      this.try(this.#tryUntil);
     } else if (outcome === 'stale') {
       this.#context.refused(this, tooLate(this.request.name));
     } else {
