@@ -91,6 +91,6 @@ program
   .action(() => {
     const results = readResults();
     if (!results) throw new Error('no run has been committed yet');
-    writeReport(results, REPORT_DIR);
+    writeReport({ ...results, budgets: evaluate(results.scenarios) }, REPORT_DIR);
   });
 await program.parseAsync();

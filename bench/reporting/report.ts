@@ -11,9 +11,8 @@ brackets; percentiles are of an HDR histogram of each round.
   returned in another process, by the machine's monotonic clock, where the next holder was waiting already. Workers
   hold the lock by a timer and think for a uniform time of 0 to as many whole ms as they hold. **Over the bare hop**:
   the same round's p50 over that of a message that goes around between as many processes by PUBLISH, each holding it
-  for as long as the lock is held. The budget is on two processes with one worker each and no hold, where the figure is
-  what the library and the server do; with a hold all three processes sleep before each handoff, and it is mostly how
-  fast they wake and find their caches again. All contestants have handed over for two seconds before.
+  for as long as the lock is held. The budget is on two processes with one
+  worker each, at each hold time. All contestants have handed over for two seconds before.
 - **Commands, out of order**: one more round of each under MONITOR, which is exact but slow, so nothing is timed in it.
   Commands that scripts call do not count, only what came over the wire. An acquisition's place in line is that of
   its first command in the server's record; a grant is out of order if somebody with an earlier place got the lock later.

@@ -55,7 +55,9 @@ const SIZES = [
 ];
 /** At this hold time everybody takes part; at the others only we do. */
 export const COMMON_HOLD_MS = 1;
-const CASES: readonly Case[] = [0, COMMON_HOLD_MS, 5].flatMap((holdMs) =>
+/** The budget on the handoff counts at each of them. */
+export const HOLDS_MS = [0, COMMON_HOLD_MS, 5];
+const CASES: readonly Case[] = HOLDS_MS.flatMap((holdMs) =>
   SIZES.map((size) => ({ ...size, holdMs, everybody: holdMs === COMMON_HOLD_MS })),
 );
 

@@ -149,8 +149,12 @@ export class Session implements Requester {
       const request = new PendingRequest(asked, this, resolve, reject);
       this.#pending.add(request);
       if (signal) request.unlisten = this.#aborts.listen(signal, () => request.cancel(signal.reason));
-      if (asked.waitMs > 0) this.backend.acquire(request);
-      else this.backend.tryAcquire(request);
+      try {
+        if (asked.waitMs > 0) this.backend.acquire(request);
+        else this.backend.tryAcquire(request);
+      } catch (error) {
+        request.failed(error);
+      }
     });
   }
 

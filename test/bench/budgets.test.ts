@@ -41,7 +41,13 @@ function goodRun(): ScenarioResults {
     },
   });
   return {
-    handoff: { rows: [handoffRow({}), handoffRow({ processes: 4, workers: 25 })], hops: [] },
+    handoff: {
+      rows: [0, 1, 5].flatMap((holdMs) => [
+        handoffRow({ holdMs }),
+        handoffRow({ holdMs, processes: 4, workers: 25 }),
+      ]),
+      hops: [],
+    },
     uncontended: {
       rows: IN_FLIGHT.flatMap((level) => [
         rate('bare pair', level, 100),

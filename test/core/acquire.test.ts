@@ -93,6 +93,20 @@ describe('an acquire', () => {
     expect(waiting.value).toBeDefined();
   });
 
+  it('rejects with what the backend throws, and leaves no listener', async () => {
+    const failure = new Error('broken');
+    const { signal } = new AbortController();
+    const fail = (): never => {
+      throw failure;
+    };
+    backend.answers.acquire = fail;
+    backend.answers.tryAcquire = fail;
+    await expect(creator.acquire(TTL, 100, { signal })).rejects.toBe(failure);
+    await expect(creator.tryAcquire(TTL, { signal })).rejects.toBe(failure);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    await client.close();
+  });
+
   it('rejects with what the backend rejects with, and leaves no listener', async () => {
     const failure = new Error('broken');
     const { signal } = new AbortController();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { evaluate } from '../../bench/budgets.ts';
 import { REPORT_DIR, readResults } from '../../bench/reporting/files.ts';
 import { BEGIN, END, readmeSection, withSection } from '../../bench/reporting/readme.ts';
 import { report } from '../../bench/reporting/report.ts';
@@ -22,4 +23,8 @@ it('the committed report is what comes of the committed results', () => {
   const file = new URL('report.md', REPORT_DIR);
   const written = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
   expect(written).toBe(results && report(results));
+});
+
+it('the committed budget lines are what comes of the committed figures', () => {
+  expect(results?.budgets).toEqual(results && evaluate(results.scenarios));
 });
