@@ -29,9 +29,7 @@ export class Lock {
   #unlisten: (() => void) | undefined;
   #refreshes = 0;
 
-  /**
-   * @internal
-   */
+  /** @internal */
   constructor(backend: LockBackend, grant: Grant, keeper: Keeper) {
     this.#backend = backend;
     this.#grant = grant;

@@ -26,9 +26,4 @@ export class Registry<T> {
     this.#slots[slot] = undefined;
     this.#free.push(slot);
   }
-
-  /** The values as they are now, in no particular order. */
-  values(): T[] {
-    return this.#slots.filter((value) => value !== undefined);
-  }
 }

@@ -33,7 +33,6 @@ describe('a registry', () => {
       two,
       three,
     ]);
-    expect(new Set(registry.values())).toEqual(new Set([two, three]));
   });
 });
 
