@@ -9,7 +9,7 @@ brackets; percentiles are of an HDR histogram of each round.
 
 - **Handoff**: from the instant before the release call to the instant at which the acquire of the next holder has
   returned in another process, by the machine's monotonic clock, where the next holder was waiting already. Workers
-  hold the lock by a timer and think for a uniform time of 0 to as many whole ms as they hold. **Over the bare hop**:
+  hold the lock by a timer and think for a uniform number of whole ms, 0 to one less than they hold. **Over the bare hop**:
   the same round's p50 over that of a message that goes around between as many processes by PUBLISH, each holding it
   for as long as the lock is held. The budget is on two processes with one
   worker each, at each hold time. All contestants have handed over for two seconds before.

@@ -107,8 +107,10 @@ async function compete(
   const crew = await bench.crews.muster(contestant, processes);
   const startAtUs = nowUs() + LEAD_MS * 1_000;
   const untilUs = startAtUs + measureMs * 1_000;
-  // Whoever thinks no longer than others hold is in line before the next release, also with two workers.
-  const params = { name: `contended:${contestant.id}`, workers, holdMs, thinkMs: holdMs, startAtUs, untilUs };
+  // Whoever thinks less than others hold is in line before the next release, also with two workers; whoever thinks as
+  // long asks in the very moment of it.
+  const thinkMs = Math.max(0, holdMs - 1);
+  const params = { name: `contended:${contestant.id}`, workers, holdMs, thinkMs, startAtUs, untilUs };
   const timeoutMs = LEAD_MS + measureMs + DRAIN_MS;
   const results = await Promise.all(crew.map((worker) => worker.run('contend', params, timeoutMs)));
   return { results, untilUs };

@@ -16,5 +16,5 @@ export async function countCommands(redis: Redis): Promise<ServerCounts | undefi
     const found = new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats);
     return Number(found?.[1] ?? 0);
   };
-  return { scripts: calls('evalsha') + calls('eval'), messages: calls('publish') };
+  return { scripts: calls('evalsha') + calls('eval'), messages: calls('spublish') };
 }

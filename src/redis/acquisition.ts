@@ -77,7 +77,7 @@ export class Acquisition extends Waiter implements Caller {
   /** Asks for the lock, in line; again with the old place. What fails for good ends the wait. */
   ask(): void {
     this.#queue();
-    this.#send(this.#arrivalUs ?? 'queue', this.deadline);
+    this.#send(this.#arrivalUs, this.deadline);
   }
 
   /** As `ask`, until there is an answer; `failure` is what has kept the server from answering so far. Never rejects. */
@@ -89,7 +89,7 @@ export class Acquisition extends Waiter implements Caller {
     try {
       for (let reason = failure; ; reason = undefined) {
         this.asked = true;
-        const call = this.#call(this.#arrivalUs ?? 'queue');
+        const call = this.#call(this.#arrivalUs);
         const answer = await this.#context.link.persist(call, deadline, { moot, failure: reason });
         const outcome = answer && this.#take(answer.reply, answer.sentAt, true);
         if (moot() || (outcome !== 'more' && outcome !== 'stale')) return;
@@ -153,12 +153,12 @@ export class Acquisition extends Waiter implements Caller {
     this.#context.expectMessage(this);
   }
 
-  #send(place: string, until: number): void {
+  #send(place: string | undefined, until: number): void {
     this.asked = true;
     this.#context.link.send(this.#call(place), until, this);
   }
 
-  #call(place: string): ScriptCall {
+  #call(place: string | undefined): ScriptCall {
     const { name, ttlMs } = this.request;
     return this.#context.protocol.acquire(name, this.owner, ttlMs, place);
   }

@@ -36,10 +36,12 @@ export class Protocol {
     this.#inspect = inspectScript(constants);
   }
 
-  /** `place` is `try`, `queue`, or the arrival score that this owner already had. */
-  acquire(lockName: string, owner: string, ttlMs: number, place: string): ScriptCall {
+  /** `place` is `try`, or the arrival score that this owner already had; without one it queues at the end. */
+  acquire(lockName: string, owner: string, ttlMs: number, place?: string): ScriptCall {
     const record = this.#keys.record(lockName);
-    return { script: this.#acquire, lockName, args: [record, `${record}:queue`, owner, ttlMs, place] };
+    const args = [record, `${record}:queue`, owner, ttlMs];
+    if (place !== undefined) args.push(place);
+    return { script: this.#acquire, lockName, args };
   }
 
   /** `owner` is an owner id, or `force` for whoever holds the lock. */

@@ -68,7 +68,7 @@ export class Subscriber {
     this.#channels.delete(name);
     if (this.#connection?.status !== 'ready') return;
     // A connection that fails now has no subscriptions left to end.
-    await this.#connection.unsubscribe(name).catch(() => {});
+    await this.#connection.sunsubscribe(name).catch(() => {});
   }
 
   /** Ends the connection; what is not confirmed yet rejects. */
@@ -111,7 +111,7 @@ export class Subscriber {
     connection.on('ready', () => this.#askAll());
     connection.on('close', () => this.#lose());
     connection.on('error', (error: unknown) => this.#fail(error, [...this.#channels.values()]));
-    connection.on('message', (name: string, message: string) => {
+    connection.on('smessage', (name: string, message: string) => {
       const channel = this.#channels.get(name);
       if (channel) for (const listener of channel.listeners) listener.onMessage(message);
     });
@@ -122,10 +122,10 @@ export class Subscriber {
     for (const channel of this.#channels.values()) if (channel.state !== 'open') this.#ask(channel);
   }
 
-  /** Without a connection it waits for the next one. SUBSCRIBE is idempotent, so asking twice does no harm. */
+  /** Without a connection it waits for the next one. SSUBSCRIBE is idempotent, so asking twice does no harm. */
   #ask(channel: Channel): void {
     if (this.#connection?.status !== 'ready') return;
-    this.#connection.subscribe(channel.name).then(
+    this.#connection.ssubscribe(channel.name).then(
       () => this.#confirm(channel),
       (error: unknown) => this.#fail(error, [channel]),
     );

@@ -67,7 +67,7 @@ describe("the user's ioredis instance", () => {
       'tenant:locks:{prefixed}',
       'tenant:locks:{prefixed}:queue',
     ]);
-    expect(await plain.pubsub('CHANNELS')).toEqual([`tenant:locks:inbox:${lock.owner.split(':')[0]}`]);
+    expect(await plain.pubsub('SHARDCHANNELS')).toEqual([`tenant:locks:inbox:${lock.owner.split(':')[0]}`]);
     await lock.release();
     await (await waiting).release();
     plain.disconnect();
@@ -102,7 +102,7 @@ describe("the user's ioredis instance", () => {
     const rejected = expect(waiting).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND', retryable: false });
     await redis.quit();
     await rejected;
-    await until(async () => !((await observer.pubsub('CHANNELS', 'baton:*')) as string[]).length, {
+    await until(async () => !((await observer.pubsub('SHARDCHANNELS', 'baton:*')) as string[]).length, {
       what: 'the subscriber to be gone',
     });
     await expect(creator.acquire(1_000)).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND' });

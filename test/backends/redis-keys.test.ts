@@ -45,6 +45,44 @@ describe('the data of a lock', () => {
     expect(await redis.keys('*')).toEqual(['baton:{plain}']);
   });
 
+  it('says in the record whether somebody may be in line, so that nobody looks in vain', async () => {
+    const creator = client.creator('marked');
+    const mark = async () => (await redis.get('baton:{marked}'))?.charAt(16);
+    const lookups = async () =>
+      Number(/cmdstat_zpopmin:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+    await redis.config('RESETSTAT');
+    const first = await creator.acquire(30_000);
+    expect(await mark()).toBe(' ');
+    await first.release();
+    expect(await lookups()).toBe(0);
+    const second = await creator.acquire(30_000);
+    const waiting = creator.acquire(30_000, 5_000);
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the place' });
+    expect(await mark()).toBe('q');
+    expect(await redis.pttl('baton:{marked}')).toBeGreaterThan(85_000);
+    await second.release();
+    const third = await waiting;
+    expect(await mark()).toBe('q');
+    await third.refresh();
+    expect(await mark()).toBe('q');
+    await third.release();
+    expect(await lookups()).toBe(2);
+    expect(await redis.get('baton:{marked}')).toBe(String(third.fencingToken));
+  });
+
+  it('row 34: a lock is released also when the server is out of memory', async () => {
+    const creator = client.creator('full');
+    const lock = await creator.acquire(30_000);
+    await redis.config('SET', 'maxmemory', '1');
+    try {
+      await expect(redis.set('other', 'x')).rejects.toThrow('OOM');
+      await lock.release();
+      expect(await redis.get('baton:{full}')).toBe(String(lock.fencingToken));
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+  });
+
   it('is a queue ordered by arrival, which expires if all its waiters die', async () => {
     const creator = client.creator('queued');
     await creator.acquire(30_000);
@@ -133,9 +171,14 @@ describe('row 45: a key that holds something foreign', () => {
 
   it('is a typed error when it is the queue', async () => {
     const lock = await client.creator('line').acquire(30_000);
+    const abort = new AbortController();
+    const waiting = client.creator('line').acquire(30_000, 5_000, { signal: abort.signal });
+    await until(async () => (await redis.zcard('baton:{line}:queue')) === 1, { what: 'the place' });
     await redis.set('baton:{line}:queue', 'mine');
     await expect(client.creator('line').acquire(30_000, 5_000)).rejects.toMatchObject({ reason: 'foreign' });
     await expect(lock.release()).rejects.toMatchObject({ reason: 'foreign', lockName: 'line' });
+    abort.abort();
+    await expect(waiting).rejects.toBe(abort.signal.reason);
     expect(await redis.get('baton:{line}:queue')).toBe('mine');
   });
 });

@@ -52,14 +52,14 @@ const open = {
   rejected: rejected.filter(({ status }) => status === 'rejected').length,
   held: client.held.length,
   abortListeners: getEventListeners(never.signal, 'abort').length,
-  channels: ((await counting.pubsub('CHANNELS')) as string[]).length,
+  channels: ((await counting.pubsub('SHARDCHANNELS')) as string[]).length,
   keys: (await counting.keys('*')).sort(),
 };
 await client.close();
 await until(() => sockets() <= before.sockets, { what: 'our socket to be closed' });
 const closed = {
   listenersChanged: portrait().join() !== before.listeners.join(),
-  channels: ((await counting.pubsub('CHANNELS')) as string[]).length,
+  channels: ((await counting.pubsub('SHARDCHANNELS')) as string[]).length,
 };
 redis.disconnect();
 counting.disconnect();

@@ -7,6 +7,7 @@ import {
   PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
+  RECORD_FIELDS,
   SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
@@ -15,7 +16,7 @@ import {
  * Takes the lock if it is free and nobody is in line, else queues.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, 2 TTL (ms), 3 what to do when the lock is not to be had: 'try' gives up, 'queue' queues, or the
+ * ARGV  1 owner id, 2 TTL (ms), 3 nothing to queue when the lock is not to be had, 'try' to give up then, or the
  *       arrival score that this owner already had in a queue, to queue there again
  * Replies
  *   a number                            granted for the whole TTL, with this fence
@@ -29,21 +30,27 @@ export function acquireScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
 ${declareConstants(constants)}
-local owner, ttl, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local owner, ttl, mode = ARGV[1], ARGV[2], ARGV[3]
 ${READ_TIME}
-local place = mode ~= 'queue' and tonumber(mode)
 -- The common case: free, nobody watches, and nobody in line.
-if record and #record == 16 then
-  local last = tonumber(record)
-  if not last or last < 1e15 then return ${FOREIGN} end
-  local fence = math.max(last + 1, us)
-  redis.call('SET', KEYS[1], string.format('%.0f %.0f ', fence, ms + ttl) .. owner, 'PX', retention + ttl)
-  if place then return string.format('granted %.0f %d lost', fence, ttl) end
+if not mode and record and #record == 16 then
+  local fence = tonumber(record)
+  if not fence or fence < 1e15 then return ${FOREIGN} end
+  local fenceText = now
+  if fence < us then
+    fence = us
+  else
+    fence = fence + 1
+    fenceText = string.format('%.0f', fence)
+  end
+  redis.call('SET', KEYS[1], fenceText .. string.format(' %.0f ', ms + ttl) .. owner, 'PX', retention + ttl)
   return fence
 end
+${RECORD_FIELDS}
 ${PARSE_RECORD}
 local lost = ''
 if leaseEnd <= ms or holder ~= owner then
+  local place = mode ~= 'try' and mode
   local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
   ${SAVE_RECORD}
   local taker = leaseEnd > ms and holder
@@ -55,15 +62,16 @@ if leaseEnd <= ms or holder ~= owner then
     if obstacle == 'denied' then return ${DENIED} end
   end
   if not taker then
-    grant(owner, ttl)
+    grant(owner, ttl, ' ')
     if not place then return fence end
     lost = ' lost'
   elseif taker ~= owner then
     if mode == 'try' then return false end
     -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
     local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
+    if mark == ' ' then redis.call('SETRANGE', KEYS[1], 16, 'q') end
     if redis.call('ZADD', KEYS[2], 'NX', arrival, owner) == 0 then
-      arrival = tonumber(redis.call('ZSCORE', KEYS[2], owner))
+      arrival = redis.call('ZSCORE', KEYS[2], owner)
     elseif place then
       lost = ' lost'
     end

@@ -5,11 +5,11 @@
  * 2. Every grant writes a fence that is higher than the record's last and not below the server's time in µs, so it
  *    rises even when the server has lost its data.
  * 3. Whoever frees a lock hands it, in the same step, to the first waiter in line whose client still listens.
- *    A free lock with live waiters in its queue exists only after an expiry, or when the server refuses PUBLISH.
+ *    A free lock with live waiters in its queue exists only after an expiry, or when the server refuses SPUBLISH.
  * 4. A queued owner id is granted to only by the queue's order: arrival scores rise strictly.
  * 5. Nothing is written to a key that holds something else than ours.
- *
- * 6. A record of nothing but the fence means that nobody is in line, so that taking such a lock need not look.
+ * 6. A record of nothing but the fence, or with a blank as its mark, means that nobody is in line, so that taking or
+ *    releasing such a lock need not look.
  *
  * KEYS are always 1 the record, 2 the queue. Numbers beyond 2^31 go into texts by `%.0f`: `tostring` would print them
  * as `1.79e+15`.
@@ -41,77 +41,86 @@ function quote(text: string): string {
 export const FOREIGN = "redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours')";
 
 /** The answer when the server does not let us tell a waiter of its grant. */
-export const DENIED = `redis.error_reply('BATONDENIED this user is refused PUBLISH or PUBSUB NUMSUB on the inboxes of waiters: '
-  .. 'allow it +publish +pubsub|numsub and the channels &' .. inboxes .. '*')`;
+export const DENIED = `redis.error_reply('BATONDENIED this user is refused SPUBLISH on the inboxes of waiters: '
+  .. 'allow it +spublish and the channels &' .. inboxes .. '*')`;
 
 /** Reads the record's text into `record`. */
 export const READ_RECORD = `
 local record = redis.call('GET', KEYS[1])
 `;
 
+/** What a record is taken apart into, as it is when there is none. `mark` is one of ' ', 'q' and 'w', see PARSE_RECORD. */
+export const RECORD_FIELDS = `
+local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
+`;
+
 /**
- * Takes apart `record`, which is nil or `<fence>[ <lease end, ms> <owner>[ watched]]`, into `fence`, `leaseEnd`, `holder`, `watched`. The
- * fence has 16 digits, since it is a server time in µs, which tells a record from a number somebody else stored; the
- * lease end has 13. Fixed places, because patterns take long.
+ * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
+ * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
+ * in µs, which tells a record from a number somebody else stored; the lease end has 13. Fixed places, because patterns
+ * take long. Needs RECORD_FIELDS.
  */
 export const PARSE_RECORD = `
-local fence, leaseEnd, holder, watched = 0, 0, '-', false
 if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
   if known and #record > 16 then
-    leaseEnd, holder = tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
-    watched = string.sub(holder, -8) == ' watched'
-    if watched then holder = string.sub(holder, 1, -9) end
+    mark, leaseEnd, holder = string.sub(record, 17, 17), tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
     known = leaseEnd and holder ~= ''
   end
   if not known then return ${FOREIGN} end
 end
 `;
 
-/** A record of a lock that nobody holds, as what follows the fence: but there may be a line, or somebody watches. */
-export const NOBODY = ' 0000000000000 -';
+/** What follows fence and mark in the record of a lock that nobody holds: but there may be a line, or somebody watches. */
+export const NOBODY = '0000000000000 -';
 
-/** Reads the server's time into `us` and `ms`. */
+/** Reads the server's time into `us`, as digits into `now`, and into `ms`. */
 export const READ_TIME = `
 local time = redis.call('TIME')
-local us = time[1] * 1000000 + time[2]
-local ms = math.floor(us / 1000)
+local us, now = time[1] * 1000000 + time[2], time[1] .. string.sub('00000' .. time[2], -6)
+local ms = (us - us % 1000) / 1000
 `;
 
 /**
  * `save(fenceText)` writes the record: held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
  * While somebody watches, it publishes the state, `<server time, µs> <waiters> <record>`; when nobody listens any more,
  * the mark goes.
- * `grant(owner, ttl, inbox)` makes `owner` the holder after telling its inbox, if it has to be told: false when the
- * server refuses that. Both need PARSE_RECORD, READ_TIME and the constants.
+ * `grant(owner, ttl, line, inbox)` makes `owner` the holder, after telling its inbox if there is one to be told; `line` is
+ * the mark for what is known of the line behind it. Answers how many listen there, or nil when the server refuses that;
+ * unless somebody listens, nothing is granted. Both need RECORD_FIELDS, READ_TIME and the constants.
  */
 export const SAVE_RECORD = `
 local function save(fenceText)
   local text, life = fenceText, retentionText
   if holder ~= '-' then
-    text, life = fenceText .. string.format(' %.0f ', leaseEnd) .. holder, retention + leaseEnd - ms
+    text, life = fenceText .. mark .. string.format('%.0f ', leaseEnd) .. holder, retention + leaseEnd - ms
+  elseif mark == 'w' then
+    text = fenceText .. 'w${NOBODY}'
   end
-  if watched then
-    local state = string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), text)
-    local listeners = redis.pcall('PUBLISH', KEYS[1] .. ':events', state)
-    if type(listeners) == 'number' and listeners > 0 then
-      text = text .. (holder == '-' and '${NOBODY}' or '') .. ' watched'
-    end
+  if mark == 'w' then
+    local listeners = redis.pcall('SPUBLISH', KEYS[1] .. ':events', now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text)
+    if listeners == 0 then text = holder == '-' and fenceText or fenceText .. 'q' .. string.sub(text, 18) end
   end
   redis.call('SET', KEYS[1], text, 'PX', life)
 end
-local function grant(owner, ttl, inbox)
-  fence = math.max(fence + 1, us)
-  local fenceText = string.format('%.0f', fence)
-  if inbox then
-    local now = fence == us and fenceText or string.format('%.0f', us)
-    local told = redis.pcall('PUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
-    if type(told) ~= 'number' then return false end
+local function grant(owner, ttl, line, inbox)
+  local nextFence, fenceText = us, now
+  if fence >= us then
+    nextFence = fence + 1
+    fenceText = string.format('%.0f', nextFence)
   end
-  leaseEnd, holder = ms + ttl, owner
-  save(fenceText)
-  return true
+  local told = 1
+  if inbox then
+    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    if type(told) ~= 'number' then return nil end
+  end
+  if told > 0 then
+    fence, leaseEnd, holder = nextFence, ms + ttl, owner
+    if mark ~= 'w' then mark = line end
+    save(fenceText)
+  end
+  return told
 end
 `;
 
@@ -121,33 +130,23 @@ end
  *   its owner id   granted; `self` is granted without a message, since the reply tells it
  *   nil            nobody is left in line
  *   nil, 'more'    1 000 dead waiters were dropped and there are more; nothing was granted
- *   nil, 'denied'  this user may not PUBLISH or ask NUMSUB; the queue is as it was
- * NUMSUB is asked, not the receiver count of PUBLISH: that counts pattern subscribers too.
+ *   nil, 'denied'  this user may not SPUBLISH; the queue is as it was
+ * Who listens is what SPUBLISH answers; PUBLISH would count those who listen to a pattern, too.
  */
 export const HAND_OVER = `
-local deaf
--- True, false, or nil when the server does not let us know.
-local function listens(inbox)
-  if deaf and deaf[inbox] then return false end
-  local count = redis.pcall('PUBSUB', 'NUMSUB', inbox)
-  if count.err then return nil end
-  if count[2] ~= 0 then return true end
-  deaf = deaf or {}
-  deaf[inbox] = true
-  return false
-end
 local function handOver(head, self)
   for dropped = 1, 1000 do
     local owner = head[1]
     if not owner then return nil end
     local client, ttl = string.match(owner, '^([^:]+):[^:]+:(%d+)')
-    local inbox = owner ~= self and client and inboxes .. client
-    local alive = owner == self or (inbox and listens(inbox))
-    if alive and grant(owner, tonumber(ttl), inbox) then return owner end
-    if inbox and alive ~= false then
-      redis.call('ZADD', KEYS[2], head[2], owner)
-      redis.call('PEXPIRE', KEYS[2], queueTtl)
-      return nil, 'denied'
+    if client then
+      local told = grant(owner, ttl, 'q', owner ~= self and inboxes .. client)
+      if not told then
+        redis.call('ZADD', KEYS[2], head[2], owner)
+        redis.call('PEXPIRE', KEYS[2], queueTtl)
+        return nil, 'denied'
+      end
+      if told > 0 then return owner end
     end
     head = dropped < 1000 and redis.call('ZPOPMIN', KEYS[2]) or {}
   end

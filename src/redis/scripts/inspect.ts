@@ -7,6 +7,7 @@ import {
   PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
+  RECORD_FIELDS,
   type ScriptConstants,
 } from './fragments.ts';
 
@@ -21,17 +22,20 @@ import {
 export function inspectScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
+${RECORD_FIELDS}
 ${PARSE_RECORD}
 ${declareConstants(constants)}
 ${READ_TIME}
-if ARGV[1] == 'watch' and not watched then
-  if fence == 0 then
-    redis.call('SET', KEYS[1], string.format('%.0f${NOBODY} watched', us), 'PX', retention)
+if ARGV[1] == 'watch' and mark ~= 'w' then
+  if not record then
+    redis.call('SET', KEYS[1], now .. 'w${NOBODY}', 'PX', retentionText)
+  elseif #record == 16 then
+    redis.call('SET', KEYS[1], record .. 'w${NOBODY}', 'KEEPTTL')
   else
-    redis.call('SET', KEYS[1], string.format('%.0f %013.0f %s watched', fence, leaseEnd, holder), 'KEEPTTL')
+    redis.call('SETRANGE', KEYS[1], 16, 'w')
   end
 end
-return string.format('%.0f %d %s', us, redis.call('ZCARD', KEYS[2]), record or '')
+return now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. (record or '')
 `);
 }
 
@@ -57,4 +61,4 @@ export function parseState(name: string, text: unknown): TimedState | undefined 
   };
 }
 
-const STATE = /^(\d+) (\d+) (?:(\d+)(?: (\d+) (\S+)(?: watched)?)?)?$/;
+const STATE = /^(\d+) (\d+) (?:(\d{16})(?:[ qw](\d+) (\S+))?)?$/;

@@ -4,6 +4,7 @@ import {
   PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
+  RECORD_FIELDS,
   SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
@@ -20,6 +21,7 @@ import {
 export function refreshScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
+${RECORD_FIELDS}
 ${PARSE_RECORD}
 ${declareConstants(constants)}
 local owner, ttl = ARGV[1], tonumber(ARGV[2])

@@ -7,6 +7,7 @@ import {
   PARSE_RECORD,
   READ_RECORD,
   READ_TIME,
+  RECORD_FIELDS,
   SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
@@ -28,20 +29,29 @@ ${READ_RECORD}
 ${declareConstants(constants)}
 local owner = ARGV[1]
 local head
+${RECORD_FIELDS}
 if record and string.sub(record, 32) == owner then
-  head = redis.call('ZPOPMIN', KEYS[2])
+  mark = string.sub(record, 17, 17)
+  if mark ~= ' ' then head = redis.call('ZPOPMIN', KEYS[2]) end
   -- The common case: nobody watches, nobody waits.
-  if not head[1] then
-    redis.call('SET', KEYS[1], string.sub(record, 1, 16), 'PX', retentionText)
+  if mark ~= 'w' and not (head and head[1]) then
+    local free = string.sub(record, 1, 16)
+    if redis.pcall('SET', KEYS[1], free, 'PX', retentionText).err then
+      -- Out of memory: the server minds only as long as a script has written nothing.
+      redis.call('PEXPIRE', KEYS[1], retentionText)
+      redis.call('SET', KEYS[1], free, 'PX', retentionText)
+    end
     return 1
   end
+  fence, holder = tonumber(string.sub(record, 1, 16)), owner
+else
+  ${PARSE_RECORD}
+  if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
 end
-${PARSE_RECORD}
-if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
 ${READ_TIME}
 if owner == 'force' then
   if leaseEnd <= ms then return 0 end
-  redis.pcall('PUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
+  redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
 end
 ${SAVE_RECORD}
 head = head or redis.call('ZPOPMIN', KEYS[2])
@@ -52,8 +62,8 @@ if head[1] then
   if obstacle == 'more' then return 2 end
   if obstacle == 'denied' then
     -- Held by nobody, but not the bare fence, which would say that nobody is in line.
-    local free = string.format('%.0f${NOBODY}', fence) .. (watched and ' watched' or '')
-    redis.call('SET', KEYS[1], free, 'PX', retention)
+    local free = string.sub(record, 1, 16) .. (mark == 'w' and mark or 'q') .. '${NOBODY}'
+    redis.call('SET', KEYS[1], free, 'PX', retentionText)
     return ${DENIED}
   end
 end
