@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
 import type { LockBackend } from './core/backend.ts';
 import { systemClock } from './core/clock.ts';
 import { Session } from './core/session.ts';
@@ -7,7 +7,7 @@ import { RedisBackend } from './redis/backend.ts';
 import { type RedisBackendOptions, redisSettings } from './redis/options.ts';
 
 /** Where locks live: an ioredis instance (of yours, never closed by us), a Redis URL, or a backend. */
-export type LockSource = Redis | LockBackend | string;
+export type LockSource = Redis | Cluster | LockBackend | string;
 
 const DISCONNECT_TIMEOUT_MS = 100;
 
@@ -20,15 +20,15 @@ interface SharedBackend {
 const opened = new WeakMap<object, SharedBackend>();
 
 /**
- * Locks on one Redis server, or on what ioredis reaches through Sentinels. `source` is a URL (`redis://`,
+ * Locks on one Redis server, on what ioredis reaches through Sentinels, or on a cluster. `source` is a URL (`redis://`,
  * `rediss://`; the connection is then ours and ends with `close`) or your own ioredis instance, which is neither
  * changed nor closed. Throws `LockArgumentError`.
  */
-export function redisBackend(source: Redis | string, options?: RedisBackendOptions): LockBackend {
+export function redisBackend(source: Redis | Cluster | string, options?: RedisBackendOptions): LockBackend {
   const settings = redisSettings(options);
   if (typeof source === 'string') return new RedisBackend(connect(source), settings, systemClock, true);
   if (isRedis(source)) return new RedisBackend(source, settings, systemClock, false);
-  throw new LockArgumentError('source', source, 'an ioredis Redis instance or a URL');
+  throw new LockArgumentError('source', source, 'an ioredis Redis or Cluster instance, or a URL');
 }
 
 /** A session on what is behind a source. Whoever closes the last session on a backend closes the backend. */
@@ -48,10 +48,14 @@ export function openSession(source: LockSource): Session {
   });
 }
 
-function backendOf(source: Redis | LockBackend): LockBackend {
+function backendOf(source: Redis | Cluster | LockBackend): LockBackend {
   if (isRedis(source)) return redisBackend(source);
   if (isBackend(source)) return source;
-  throw new LockArgumentError('source', source, 'an ioredis Redis instance, a Redis URL or a backend');
+  throw new LockArgumentError(
+    'source',
+    source,
+    'an ioredis Redis or Cluster instance, a Redis URL or a backend',
+  );
 }
 
 function connect(url: string): Redis {
@@ -71,11 +75,9 @@ function withoutCredentials(url: string): string {
 }
 
 /** By shape, since an application may have its own copy of ioredis. */
-function isRedis(source: unknown): source is Redis {
-  return (
-    hasMethods(source, ['evalsha', 'duplicate', 'on', 'disconnect']) &&
-    !('isCluster' in source && source.isCluster)
-  );
+function isRedis(source: unknown): source is Redis | Cluster {
+  if (!hasMethods(source, ['evalsha', 'on', 'disconnect'])) return false;
+  return hasMethods(source, 'isCluster' in source && source.isCluster ? ['nodes'] : ['duplicate']);
 }
 
 function isBackend(source: unknown): source is LockBackend {

@@ -196,6 +196,7 @@ export class Lock {
     this.#refresher?.stop();
     this.#deadlineAlarm?.cancel();
     this.#unlisten?.();
+    this.#unlisten = undefined;
   }
 
   #makeController(): AbortController {

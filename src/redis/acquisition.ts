@@ -26,6 +26,8 @@ export interface AcquisitionContext {
   findRoom(name: string): WaitingRoom | undefined;
   /** The server has given it a place in line, behind a lease that ends in `leftMs`. */
   placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void;
+  /** The server has forgotten the place it had in line. */
+  placeLost(acquisition: Acquisition): void;
   /** Called before the first command after which a message may come. */
   expectMessage(acquisition: Acquisition): void;
   /** A try was refused; or `failure` has kept the server from answering, and may pass by itself. */
@@ -122,6 +124,11 @@ export class Acquisition extends Waiter implements Caller {
     else this.#context.refused(this, error);
   }
 
+  answeredLate(raw: unknown): void {
+    const reply = this.outcome === 'waiting' ? undefined : parseAcquireReply(raw, this.request.ttlMs);
+    if (reply) this.#surplus(reply);
+  }
+
   /** A releaser says that it has granted to us. */
   receive(message: GrantMessage): void {
     const anchor = (this.room ?? this.#context.findRoom(this.request.name))?.anchor;
@@ -140,7 +147,7 @@ export class Acquisition extends Waiter implements Caller {
   }
 
   protected override whyTooLate(): unknown {
-    return (this.hasPlace ? undefined : this.door?.failure(this)) ?? this.timeoutError();
+    return (this.hasPlace ? undefined : this.door?.failure) ?? this.timeoutError();
   }
 
   protected ended(): void {
@@ -176,13 +183,21 @@ export class Acquisition extends Waiter implements Caller {
       return 'settled';
     }
     if (reply.kind === 'refused' || reply.kind === 'more') return reply.kind;
-    // The answer comes after we gave up; whatever it gave must be given back.
-    if (this.outcome === 'failed') this.#context.giveBack(this);
-    if (this.outcome !== 'waiting') return 'settled';
-    if (reply.lost) void this.#context.findRoom(this.request.name)?.askNeighbours(this);
+    if (this.outcome !== 'waiting') {
+      this.#surplus(reply);
+      return 'settled';
+    }
+    if (reply.lost) this.#context.placeLost(this);
     if (reply.kind === 'queued') this.#queued(reply, sentAt);
     else return this.#granted(reply.fencingToken, reply.leftMs, sentAt);
     return 'settled';
+  }
+
+  /** An answer of which we have no use any more: whatever it gave must be given back. */
+  #surplus(reply: AcquireReply): void {
+    // A message may have told of the same grant. A cluster may also have run this after our release of that.
+    const anew = reply.kind === 'granted' && reply.fencingToken !== this.lease?.fencingToken;
+    if (this.outcome === 'failed' || anew) this.#context.giveBack(this);
   }
 
   #granted(fencingToken: number, leftMs: number, sentAt: number): Outcome {

@@ -1,12 +1,13 @@
-import type { Redis } from 'ioredis';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
 import { type LockBackendError, LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
+import { type Connection, isCluster } from './connection.ts';
 import { connectionEnded } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
+import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
@@ -16,47 +17,42 @@ import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel): one pair of connections. */
+/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster): one pair of connections. */
 export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
   readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
-  readonly #redis: Redis;
+  readonly #redis: Connection;
   readonly #owned: boolean;
   readonly #settings: RedisSettings;
   readonly #keys: Keys;
   readonly #link: CommandLink;
   readonly #subscriber: Subscriber;
-  readonly #inbox: Inbox;
+  readonly #inboxes: Inboxes;
   readonly #protocol: Protocol;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
   #closing: Promise<void> | undefined;
 
   /** `owned`: the command connection is ours to end. */
-  constructor(redis: Redis, settings: RedisSettings, clock: Clock, owned: boolean) {
+  constructor(redis: Connection, settings: RedisSettings, clock: Clock, owned: boolean) {
     this.#redis = redis;
     this.#owned = owned;
     this.#settings = settings;
     this.clock = clock;
     const owners = new Owners(settings.clientName);
     this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
-    this.#protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings));
+    this.#protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
     this.#leases = new Leases(clock);
     this.#link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
-    this.#inbox = new Inbox(
-      this.#subscriber,
-      this.#keys.inboxes + owners.client,
-      (message) => this.#receive(message),
-      () => this.#line.askAll(),
-    );
+    this.#inboxes = this.#inboxesOf(owners.client);
     this.#line = new WaitingLine({
       link: this.#link,
       protocol: this.#protocol,
       clock,
       owners,
-      inbox: this.#inbox,
+      inboxes: this.#inboxes,
       leases: this.#leases,
       safetyNetMs: settings.safetyNetMs,
     });
@@ -105,8 +101,13 @@ export class RedisBackend implements LockBackend {
 
   onForced(grant: Grant, listener: () => void): () => void {
     // Without an inbox the next refresh finds out.
-    this.#inbox.open().catch(() => {});
-    return this.#leases.onForced(grant, listener);
+    this.#inboxes.open(grant.name).catch(() => {});
+    this.#inboxes.enter(grant.name);
+    const stop = this.#leases.onForced(grant, listener);
+    return () => {
+      stop();
+      this.#inboxes.leave(grant.name);
+    };
   }
 
   async inspect(name: string): Promise<LockState> {
@@ -145,9 +146,20 @@ export class RedisBackend implements LockBackend {
     await Promise.race([this.#line.chased().then(() => this.#link.drained()), patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
+    this.#inboxes.close();
     this.#subscriber.close();
     this.#link.close();
     if (this.#owned) this.#redis.disconnect();
+  }
+
+  #inboxesOf(client: string): Inboxes {
+    const inbox = (channel: string, name?: string) =>
+      new Inbox(this.#subscriber, channel + client, {
+        received: (message) => this.#receive(message),
+        restored: () => this.#line.askAll(name),
+      });
+    if (!isCluster(this.#redis)) return new OneInbox(inbox(this.#keys.inboxes));
+    return new InboxPerName(this.clock, (name) => inbox(this.#keys.inboxesOf(name), name));
   }
 
   #assertOpen(name: string): void {

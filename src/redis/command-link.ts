@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import { LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
+import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, noAnswer, toBackendError } from './errors.ts';
 import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
@@ -30,12 +30,14 @@ export interface Answer {
  * anybody cares; here each has a time by which it is answered, without a timer of its own.
  */
 export class CommandLink implements LinkOfCall {
-  readonly redis: Redis;
+  readonly redis: Connection;
   readonly #clock: Clock;
   /** The longest time to wait for the answer to one command. */
   readonly patienceMs: number;
   readonly #dispatcher: Dispatcher;
   readonly #open = new LinkedSet<OpenCall>();
+  readonly #lastError: LastError;
+  readonly #unlisten: () => void;
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
   #refusal: Error | undefined;
@@ -43,12 +45,15 @@ export class CommandLink implements LinkOfCall {
   #cuts = 0;
   #tick: Alarm | undefined;
 
-  constructor(redis: Redis, clock: Clock, patienceMs: number) {
+  constructor(redis: Connection, clock: Clock, patienceMs: number) {
     this.redis = redis;
     this.#clock = clock;
     this.patienceMs = patienceMs;
     this.#dispatcher = new Dispatcher(redis);
-    redis.on('close', this.#countCut);
+    this.#lastError = new LastError(redis);
+    this.#unlisten = onCut(redis, () => {
+      this.#cuts += 1;
+    });
     redis.on('ready', this.#wake);
     redis.on('end', this.#wake);
   }
@@ -101,7 +106,7 @@ export class CommandLink implements LinkOfCall {
   /** What is wrong with a link that is down. */
   outage(lockName: string): LockBackendError | undefined {
     if (this.redis.status === 'ready') return undefined;
-    return this.#diagnose(connectionError(this.redis), false, lockName);
+    return this.#diagnose(this.#lastError.get(), false, lockName);
   }
 
   /** Resolves as soon as no call is open. */
@@ -122,7 +127,8 @@ export class CommandLink implements LinkOfCall {
   /** Rejects what is open and forgets the connection, without ending it. */
   close(): void {
     this.#closed = true;
-    this.redis.off('close', this.#countCut);
+    this.#unlisten();
+    this.#lastError.stop();
     this.redis.off('ready', this.#wake);
     this.redis.off('end', this.#wake);
     this.#wake();
@@ -168,10 +174,6 @@ export class CommandLink implements LinkOfCall {
     this.#sleepers.delete(sleep.stop);
   }
 
-  readonly #countCut = (): void => {
-    this.#cuts += 1;
-  };
-
   readonly #wake = (): void => {
     for (const wake of [...this.#sleepers]) wake();
   };
@@ -179,7 +181,7 @@ export class CommandLink implements LinkOfCall {
   readonly #checkOpen = (): void => {
     this.#tick = undefined;
     const now = this.#clock.now();
-    const lastError = connectionError(this.redis);
+    const lastError = this.#lastError.get();
     const hopeless = this.redis.status !== 'ready' && isPermanent(lastError);
     for (const open of this.#open.toArray()) {
       const overdue = now >= open.until;
@@ -200,14 +202,4 @@ export class CommandLink implements LinkOfCall {
     const { status } = this.redis;
     return noAnswer(status === 'ready' ? undefined : new Error(`the connection is ${status}`), lockName);
   }
-}
-
-/**
- * The error the connection last failed with. ioredis keeps it, but tells only `error` listeners: adding one to the
- * user's instance would silence the warning that it prints when there is none.
- */
-function connectionError(redis: Redis): Error | undefined {
-  if (redis.status === 'ready') return undefined;
-  const { connector } = redis as unknown as { connector?: { firstError?: unknown } };
-  return connector?.firstError instanceof Error ? connector.firstError : undefined;
 }

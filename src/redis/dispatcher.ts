@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { type Connection, isCluster } from './connection.ts';
 import type { Script } from './script.ts';
 
 /** One script run to be sent. `args` begins with the two keys. */
@@ -20,12 +21,12 @@ const LONGEST_BATCH = 32;
 
 /** Sends scripts over the user's connection without changing it; when busy, a few of those issued in one tick per write. */
 export class Dispatcher {
-  readonly #redis: Redis;
+  readonly #redis: Connection;
   /** What holds back its writes until the batch is full or the tick ends. */
   #corked: Redis['stream'] | undefined;
   #gathered = 0;
 
-  constructor(redis: Redis) {
+  constructor(redis: Connection) {
     this.#redis = redis;
   }
 
@@ -46,7 +47,8 @@ export class Dispatcher {
   }
 
   #cork(): void {
-    if (this.#redis.status !== 'ready') return;
+    // The nodes of a cluster have a socket each, and a few commands of one tick are rarely for the same.
+    if (this.#redis.status !== 'ready' || isCluster(this.#redis)) return;
     this.#corked = this.#redis.stream;
     this.#corked.cork();
     this.#gathered = 0;

@@ -4,7 +4,7 @@ import type { Acquisition } from './acquisition.ts';
 /** What a door needs of the client it belongs to. */
 export interface DoorContext {
   /** Resolves when messages can be heard; rejects when they never will be. */
-  openInbox(): Promise<void>;
+  openInbox(name: string): Promise<void>;
   /** What is wrong with a connection that is down. */
   outage(name: string): LockBackendError | undefined;
   /** Nobody is at this door any more. */
@@ -51,13 +51,13 @@ export class Door {
     else this.#context.closed(this.#name);
   }
 
-  /** What has kept an acquisition from getting a place in line so far. */
-  failure(acquisition: Acquisition): LockBackendError | undefined {
-    return acquisition === this.#leader ? this.#failure : this.#context.outage(this.#name);
+  /** What has kept those who came here from getting a place in line so far. */
+  get failure(): LockBackendError | undefined {
+    return this.#failure ?? this.#context.outage(this.#name);
   }
 
   #open(): void {
-    this.#context.openInbox().then(
+    this.#context.openInbox(this.#name).then(
       () => this.#empty((acquisition) => acquisition.ask()),
       (error: unknown) => this.#empty((acquisition) => acquisition.fail(error)),
     );

@@ -19,6 +19,9 @@ const MEANINGS: readonly [RegExp, BackendFault, boolean][] = [
   ],
 ];
 
+/** What a server says that has no sharded channels. */
+const TOO_OLD = /^ERR unknown command '?ssubscribe/i;
+
 /** Errors of TLS come with codes such as these; waiting does not mend a certificate. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$|HOSTNAME_MISMATCH)/;
 
@@ -26,13 +29,16 @@ const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|
 export function toBackendError(error: unknown, lockName?: string): LockBackendError {
   const cause = error instanceof Error ? error : new Error(describe(error));
   const meaning = meaningOf(cause);
-  const said = cause.message === '' ? nameOf(cause) : cause.message;
+  const reason = cause.message === '' ? nameOf(cause) : cause.message;
+  const said = TOO_OLD.test(reason) ? `version 7 or newer is needed, or Valkey: ${reason}` : reason;
   return new LockBackendError(`Redis: ${said}`, meaning, { cause, lockName });
 }
 
 /** Whether a connection that fails so will fail so again until somebody changes a setting. */
 export function isPermanent(error: unknown): boolean {
-  return error instanceof Error && !meaningOf(error).retryable && meaningOf(error).reason === 'denied';
+  if (!(error instanceof Error)) return false;
+  const { reason, retryable } = meaningOf(error);
+  return (reason === 'denied' && !retryable) || TOO_OLD.test(error.message);
 }
 
 function meaningOf(error: Error): { reason: BackendFault; retryable: boolean } {

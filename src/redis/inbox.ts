@@ -1,25 +1,25 @@
 import { type InboxMessage, parseInboxMessage } from './inbox-message.ts';
 import type { Listener, Subscriber } from './subscriber.ts';
 
-/** The channel on which this client is told of its grants. Opened when first needed, then kept. */
+/** What becomes of the messages that are, or may have been, on an inbox. */
+export interface InboxEvents {
+  received(message: InboxMessage): void;
+  /** It was deaf for a while: messages may have been missed. */
+  restored(): void;
+}
+
+/** A channel on which this client is told of its grants. */
 export class Inbox implements Listener {
   readonly #subscriber: Subscriber;
   readonly #channel: string;
-  readonly #deliver: (message: InboxMessage) => void;
-  readonly #restored: () => void;
+  readonly #events: InboxEvents;
   #opening: Promise<void> | undefined;
   #opened = false;
 
-  constructor(
-    subscriber: Subscriber,
-    channel: string,
-    deliver: (message: InboxMessage) => void,
-    restored: () => void,
-  ) {
+  constructor(subscriber: Subscriber, channel: string, events: InboxEvents) {
     this.#subscriber = subscriber;
     this.#channel = channel;
-    this.#deliver = deliver;
-    this.#restored = restored;
+    this.#events = events;
   }
 
   /** Whether the server has once confirmed it. While it is lost after that, pokes stand in for it. */
@@ -41,12 +41,21 @@ export class Inbox implements Listener {
     return this.#opening;
   }
 
+  /** The server seems not to know that we listen. */
+  recheck(): void {
+    this.#subscriber.recheck(this.#channel);
+  }
+
+  close(): void {
+    void this.#subscriber.unsubscribe(this.#channel, this);
+  }
+
   onMessage(text: string): void {
     const message = parseInboxMessage(text);
-    if (message) this.#deliver(message);
+    if (message) this.#events.received(message);
   }
 
   onRestored(): void {
-    this.#restored();
+    this.#events.restored();
   }
 }

@@ -1,3 +1,6 @@
+/** What follows the full key of a record in the names of its own inboxes. */
+export const INBOXES_OF_KEY = ':inbox:';
+
 /**
  * Where a lock's data lives. All keys of one name share the hash tag `{name}`, so they stay on one slot of a
  * cluster. Channel names are complete (ioredis adds its `keyPrefix` to keys of scripts by itself, and to channels
@@ -23,9 +26,14 @@ export class Keys {
     return `${this.#keyPrefix}${this.record(name)}:events`;
   }
 
-  /** What the channel names of all inboxes begin with. */
+  /** What the channel names of all inboxes begin with, where one serves all names. */
   get inboxes(): string {
     return `${this.#keyPrefix}${this.#prefix}:inbox:`;
+  }
+
+  /** What the channel names of one lock's inboxes begin with, where each lock has its own. */
+  inboxesOf(name: string): string {
+    return `${this.#keyPrefix}${this.record(name)}${INBOXES_OF_KEY}`;
   }
 
   /** The name whose record has this full key; undefined for a key that is not ours. */

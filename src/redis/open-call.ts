@@ -19,6 +19,8 @@ export interface Caller {
    */
   answered(reply: unknown, sentAt: number, repeated: boolean): void;
   failed(error: LockBackendError): void;
+  /** An answer that came after `failed`. On a cluster, also what was sent later may have been run before it. */
+  answeredLate?(reply: unknown): void;
 }
 
 /** What a call needs of the link it goes over. */
@@ -60,8 +62,8 @@ export class OpenCall extends Linked implements Dispatch {
   }
 
   settle(error: unknown, reply: unknown): void {
-    if (!this.#link.forget(this)) return;
-    if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
+    if (!this.#link.forget(this)) this.#caller.answeredLate?.(reply);
+    else if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
     else this.#caller.answered(reply, this.sentAt, this.#cuts !== this.#link.cuts);
   }
 

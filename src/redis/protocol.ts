@@ -1,4 +1,4 @@
-import type { Keys } from './keys.ts';
+import { INBOXES_OF_KEY, type Keys } from './keys.ts';
 import type { ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import type { Script } from './script.ts';
@@ -11,12 +11,12 @@ import { releaseScript } from './scripts/release.ts';
 /** How a queue outlives its pokes: all its clients would have to miss this many in a row. */
 const QUEUE_LIFE_IN_SAFETY_NETS = 3;
 
-/** What the scripts of a backend with these settings have in common. */
-export function scriptConstants(keys: Keys, settings: RedisSettings): ScriptConstants {
+/** What the scripts of a backend with these settings have in common; `perName`: each lock has inboxes of its own. */
+export function scriptConstants(keys: Keys, settings: RedisSettings, perName: boolean): ScriptConstants {
   return {
     retentionMs: settings.fenceRetentionMs,
     queueTtlMs: settings.safetyNetMs * QUEUE_LIFE_IN_SAFETY_NETS,
-    inboxes: keys.inboxes,
+    inboxes: perName ? { ofKey: INBOXES_OF_KEY } : { ofAll: keys.inboxes },
   };
 }
 

@@ -3,10 +3,10 @@ import pDefer, { type DeferredPromise } from 'p-defer';
 import { backoffMs } from '../core/backoff.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { LockClosedError } from '../errors.ts';
+import type { Connection } from './connection.ts';
 import { isPermanent, toBackendError } from './errors.ts';
+import { type LineEvents, type Lines, linesOf } from './subscriber-lines.ts';
 
-/** A connection that does not answer must not keep a process for long that has ended it. */
-const DISCONNECT_TIMEOUT_MS = 100;
 const RETRY_BASE_MS = 50;
 const RETRY_LONGEST_MS = 2_000;
 
@@ -23,26 +23,25 @@ interface Channel {
   /** Resolves when the server has confirmed the subscription for the first time. */
   readonly confirmed: DeferredPromise<void>;
   state: 'new' | 'open' | 'lost';
+  /** The latest request for it whose answer still counts, or has been given. */
+  request: { readonly line: Redis } | undefined;
 }
 
 /**
- * The subscriber connection: made from the user's when first needed, and ours to end. We resubscribe ourselves
- * after a reconnect: when ioredis does it and the server refuses, the process exits with an unhandled rejection.
+ * The subscriptions of one client. We resubscribe ourselves after a reconnect: when ioredis does it and the server
+ * refuses, the process exits with an unhandled rejection.
  */
-export class Subscriber {
-  readonly #source: Redis;
+export class Subscriber implements LineEvents {
   readonly #clock: Clock;
+  readonly #lines: Lines;
   readonly #channels = new Map<string, Channel>();
-  #connection: Redis | undefined;
   #retry: Alarm | undefined;
   #failures = 0;
   #closed = false;
 
-  constructor(source: Redis, clock: Clock) {
-    this.#source = source;
+  constructor(source: Connection, clock: Clock) {
     this.#clock = clock;
-    source.on('end', this.#followEnd);
-    source.on('ready', this.#followReady);
+    this.#lines = linesOf(source, this);
   }
 
   /** Resolves once the server has confirmed: no message after that is missed while the connection lasts. */
@@ -50,11 +49,10 @@ export class Subscriber {
     if (this.#closed) return Promise.reject(new LockClosedError('the backend is closed'));
     let channel = this.#channels.get(name);
     if (!channel) {
-      channel = { name, listeners: new Set(), confirmed: pDefer(), state: 'new' };
+      channel = { name, listeners: new Set(), confirmed: pDefer(), state: 'new', request: undefined };
       // Whoever waits for it learns of a failure; nobody may be waiting by then.
       channel.confirmed.promise.catch(() => {});
       this.#channels.set(name, channel);
-      this.#connect();
       this.#ask(channel);
     }
     channel.listeners.add(listener);
@@ -66,73 +64,83 @@ export class Subscriber {
     const channel = this.#channels.get(name);
     if (!channel?.listeners.delete(listener) || channel.listeners.size > 0) return;
     this.#channels.delete(name);
-    if (this.#connection?.status !== 'ready') return;
-    // A connection that fails now has no subscriptions left to end.
-    await this.#connection.sunsubscribe(name).catch(() => {});
+    const line = channel.request?.line;
+    // A connection that fails has no subscriptions left to end.
+    if (line?.status === 'ready') await line.sunsubscribe(name).catch(() => {});
   }
 
-  /** Ends the connection; what is not confirmed yet rejects. */
+  /** The server seems to know nothing of this subscription: ask for it again. */
+  recheck(name: string): void {
+    const channel = this.#channels.get(name);
+    if (channel?.state !== 'open') return;
+    channel.state = 'lost';
+    this.#ask(channel);
+  }
+
+  /** Ends the connections; what is not confirmed yet rejects. */
   close(): void {
     this.#closed = true;
-    this.#source.off('end', this.#followEnd);
-    this.#source.off('ready', this.#followReady);
     this.#retry?.cancel();
     for (const { confirmed } of this.#channels.values()) {
       confirmed.reject(new LockClosedError('the backend is closed'));
     }
     this.#channels.clear();
-    this.#connection?.disconnect();
+    this.#lines.close();
   }
 
-  /** When the user ends the connection we were made from, ours must not keep the process alive. */
-  readonly #followEnd = (): void => {
-    this.#retry?.cancel();
-    this.#connection?.disconnect();
-  };
-
-  readonly #followReady = (): void => {
-    if (this.#channels.size > 0) this.#connect();
-  };
-
-  #connect(): void {
-    if (this.#connection && this.#connection.status !== 'end') return;
-    const connection = this.#source.duplicate({
-      keyPrefix: '',
-      lazyConnect: false,
-      autoResubscribe: false,
-      // What is in flight when the link is cut is asked for again by us.
-      autoResendUnfulfilledCommands: false,
-      enableOfflineQueue: false,
-      enableAutoPipelining: false,
-      maxRetriesPerRequest: null,
-      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-      retryStrategy: (attempt: number) => 10 + backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS),
-    });
-    connection.on('ready', () => this.#askAll());
-    connection.on('close', () => this.#lose());
-    connection.on('error', (error: unknown) => this.#fail(error, [...this.#channels.values()]));
-    connection.on('smessage', (name: string, message: string) => {
-      const channel = this.#channels.get(name);
-      if (channel) for (const listener of channel.listeners) listener.onMessage(message);
-    });
-    this.#connection = connection;
+  ready(): void {
+    const inUse = new Set<Redis>();
+    for (const channel of this.#channels.values()) {
+      const line = this.#lines.lineFor(channel.name);
+      if (line) inUse.add(line);
+      if (channel.state === 'open' && line === channel.request?.line) continue;
+      if (channel.state === 'open') channel.state = 'lost';
+      this.#ask(channel);
+    }
+    this.#lines.keep(inUse);
   }
 
-  #askAll(): void {
-    for (const channel of this.#channels.values()) if (channel.state !== 'open') this.#ask(channel);
+  lost(line: Redis): void {
+    for (const channel of this.#channels.values()) {
+      if (channel.request?.line !== line) continue;
+      // An answer may have come before this, and not have been looked at yet.
+      channel.request = undefined;
+      if (channel.state === 'open') channel.state = 'lost';
+    }
+    if (line.status === 'ready' || this.#lines.moves) this.#askSoon();
+  }
+
+  failed(error: unknown): void {
+    if (isPermanent(error)) {
+      for (const channel of this.#channels.values())
+        if (channel.state === 'new') this.#refuse(channel, error);
+    }
+    if (this.#lines.moves) this.#askSoon();
+  }
+
+  message(name: string, text: string): void {
+    const channel = this.#channels.get(name);
+    if (channel) for (const listener of channel.listeners) listener.onMessage(text);
   }
 
   /** Without a connection it waits for the next one. SSUBSCRIBE is idempotent, so asking twice does no harm. */
   #ask(channel: Channel): void {
-    if (this.#connection?.status !== 'ready') return;
-    this.#connection.ssubscribe(channel.name).then(
-      () => this.#confirm(channel),
-      (error: unknown) => this.#fail(error, [channel]),
-    );
+    const line = this.#lines.lineFor(channel.name);
+    if (line?.status === 'ready') {
+      const request = { line };
+      channel.request = request;
+      line.ssubscribe(channel.name).then(
+        () => this.#confirm(channel, request),
+        (error: unknown) => this.#fail(channel, error),
+      );
+    } else if (this.#lines.moves) {
+      this.#askSoon();
+    }
   }
 
-  #confirm(channel: Channel): void {
-    if (this.#channels.get(channel.name) !== channel || channel.state === 'open') return;
+  #confirm(channel: Channel, request: Channel['request']): void {
+    if (this.#channels.get(channel.name) !== channel || channel.request !== request) return;
+    if (channel.state === 'open') return;
     const restored = channel.state === 'lost';
     channel.state = 'open';
     this.#failures = 0;
@@ -140,23 +148,30 @@ export class Subscriber {
     if (restored) for (const listener of channel.listeners) listener.onRestored();
   }
 
-  #lose(): void {
-    for (const channel of this.#channels.values()) if (channel.state === 'open') channel.state = 'lost';
+  #fail(channel: Channel, error: unknown): void {
+    if (this.#closed) return;
+    if (channel.state === 'new' && isPermanent(error)) {
+      this.#refuse(channel, error);
+      return;
+    }
+    if (channel.state === 'open') channel.state = 'lost';
+    this.#askSoon();
   }
 
-  /** The connection or a subscription failed: tell who waits for it if that is for good, else try again. */
-  #fail(error: unknown, channels: readonly Channel[]): void {
-    if (this.#closed) return;
-    if (isPermanent(error)) {
-      for (const channel of channels) {
-        if (channel.state !== 'new') continue;
-        this.#channels.delete(channel.name);
-        channel.confirmed.reject(toBackendError(error));
-      }
-    }
+  /** For good: tell who waits for it. */
+  #refuse(channel: Channel, error: unknown): void {
+    this.#channels.delete(channel.name);
+    channel.confirmed.reject(toBackendError(error));
+  }
+
+  #askSoon(): void {
+    if (this.#retry || this.#closed) return;
     this.#failures += 1;
-    this.#retry?.cancel();
     const delay = backoffMs(this.#failures, RETRY_BASE_MS, RETRY_LONGEST_MS);
-    this.#retry = this.#clock.callAt(this.#clock.now() + delay, () => this.#askAll());
+    this.#retry = this.#clock.callAt(this.#clock.now() + delay, () => {
+      this.#retry = undefined;
+      if ([...this.#channels.values()].some(({ state }) => state !== 'open')) this.#lines.relearn();
+      this.ready();
+    });
   }
 }

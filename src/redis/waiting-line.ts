@@ -8,7 +8,7 @@ import { LockBackendError } from '../errors.ts';
 import { Acquisition, type AcquisitionContext } from './acquisition.ts';
 import type { CommandLink } from './command-link.ts';
 import { Door, type DoorContext } from './door.ts';
-import type { Inbox } from './inbox.ts';
+import type { Inboxes } from './inboxes.ts';
 import type { Leases } from './leases.ts';
 import type { Protocol } from './protocol.ts';
 import { type Anchor, WaitingRoom } from './waiting-room.ts';
@@ -18,9 +18,14 @@ interface Parts {
   readonly protocol: Protocol;
   readonly clock: Clock;
   readonly owners: Owners;
-  readonly inbox: Inbox;
+  readonly inboxes: Inboxes;
   readonly leases: Leases;
   readonly safetyNetMs: number;
+}
+
+interface Chase {
+  again: boolean;
+  done: Promise<void>;
 }
 
 /** Every acquire of this client that is under way, from its first command until it is granted or given up. */
@@ -38,7 +43,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   /** Per name, those who came before the inbox was open. */
   readonly #doors = new Registry<Door>();
   /** Owner ids that are being given back to the server. */
-  readonly #chases = new Map<string, Promise<void>>();
+  readonly #chases = new Map<string, Chase>();
 
   constructor(parts: Parts) {
     this.link = parts.link;
@@ -50,7 +55,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   acquire(request: LeaseRequest): void {
     const acquisition = this.#start(request);
-    if (this.#parts.inbox.opened) acquisition.ask();
+    if (this.#parts.inboxes.opened(request.name)) acquisition.ask();
     else this.#enter(acquisition);
   }
 
@@ -66,13 +71,19 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     return this.#rooms.get(name);
   }
 
+  placeLost(acquisition: Acquisition): void {
+    const { name } = acquisition.request;
+    this.#parts.inboxes.recheck(name);
+    void this.#rooms.get(name)?.askNeighbours(acquisition);
+  }
+
   placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
     if (!acquisition.room) this.#unplaced.delete(acquisition);
     (acquisition.room ?? this.#roomFor(acquisition.request.name)).admit(acquisition, anchor, leftMs);
   }
 
-  openInbox(): Promise<void> {
-    return this.#parts.inbox.open();
+  openInbox(name: string): Promise<void> {
+    return this.#parts.inboxes.open(name);
   }
 
   outage(name: string): LockBackendError | undefined {
@@ -85,6 +96,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   expectMessage(acquisition: Acquisition): void {
     this.#expecting.add(acquisition.owner, acquisition);
+    this.#parts.inboxes.enter(acquisition.request.name);
   }
 
   refused(acquisition: Acquisition, failure?: LockBackendError): void {
@@ -94,12 +106,15 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   forget(acquisition: Acquisition): void {
-    const { owner, outcome, lease, room } = acquisition;
-    if (acquisition.queues) this.#expecting.delete(owner);
+    const { owner, outcome, lease, room, request } = acquisition;
+    if (acquisition.queues) {
+      this.#expecting.delete(owner);
+      this.#parts.inboxes.leave(request.name);
+    }
     if (lease && acquisition.mayBeTold) this.#parts.leases.add(lease);
     if (room) {
       room.leave(acquisition, lease?.ttlMs);
-      if (room.empty) this.#rooms.delete(acquisition.request.name);
+      if (room.empty) this.#rooms.delete(request.name);
     } else {
       this.#unplaced.delete(acquisition);
     }
@@ -113,20 +128,26 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   /** Makes the server forget an owner id that nobody here answers to, until it has answered or the TTL has passed. */
   chase(name: string, owner: string): void {
-    if (this.#chases.has(owner)) return;
-    const chase = this.#chase(name, owner, this.clock.now() + ttlOf(owner)).finally(() =>
-      this.#chases.delete(owner),
-    );
+    const running = this.#chases.get(owner);
+    if (running) {
+      // What it has already asked may have come too early.
+      running.again = true;
+      return;
+    }
+    const chase = { again: false, done: Promise.resolve() };
     this.#chases.set(owner, chase);
+    chase.done = this.#chase(name, owner, chase);
   }
 
   /**
-   * The inbox was deaf for a while: messages may have been missed, and waiters dropped as dead. So everybody asks
-   * again, with the old place, also who has not been told of one yet.
+   * An inbox was deaf for a while, that of one lock or of all: messages may have been missed, and waiters dropped as
+   * dead. So everybody asks again, with the old place, also who has not been told of one yet.
    */
-  askAll(): void {
-    for (const room of this.#rooms.values()) room.anchor = undefined;
-    for (const acquisition of this.#all()) if (acquisition.queues) void acquisition.askAgain();
+  askAll(name?: string): void {
+    for (const acquisition of this.#all(name)) {
+      if (acquisition.room) acquisition.room.anchor = undefined;
+      if (acquisition.queues) void acquisition.askAgain();
+    }
   }
 
   /** Ends every wait with an error. */
@@ -136,7 +157,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
 
   /** Resolves when nothing is being given back any more. */
   async chased(): Promise<void> {
-    await Promise.all(this.#chases.values());
+    await Promise.all([...this.#chases.values()].map(({ done }) => done));
   }
 
   #start(request: LeaseRequest): Acquisition {
@@ -145,8 +166,12 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     return acquisition;
   }
 
-  #all(): Acquisition[] {
-    return [...this.#rooms.values()].flatMap((room) => room.all).concat(this.#unplaced.toArray());
+  /** Those for one lock, or for any. */
+  #all(name?: string): Acquisition[] {
+    const unplaced = this.#unplaced.toArray();
+    if (name === undefined) return [...this.#rooms.values()].flatMap((room) => room.all).concat(unplaced);
+    const here = unplaced.filter(({ request }) => request.name === name);
+    return (this.#rooms.get(name)?.all ?? []).concat(here);
   }
 
   #roomFor(name: string): WaitingRoom {
@@ -171,16 +196,21 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     acquisition.try();
   }
 
-  async #chase(name: string, owner: string, giveUpAt: number): Promise<void> {
+  async #chase(name: string, owner: string, chase: Chase): Promise<void> {
     const call = this.protocol.release(name, owner);
+    const giveUpAt = this.clock.now() + ttlOf(owner);
     try {
       let outcome: number;
       do {
+        chase.again = false;
         outcome = Number((await this.link.persist(call, giveUpAt))?.reply);
-      } while (outcome === 2);
+      } while (outcome === 2 || chase.again);
     } catch (error) {
       // What the server could not be told ends with its TTL.
       if (!(error instanceof LockBackendError)) throw error;
+    } finally {
+      // In the same turn as the last look at `again`.
+      this.#chases.delete(owner);
     }
   }
 }

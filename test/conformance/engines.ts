@@ -1,6 +1,7 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import type { LockBackend } from '../../src/index.ts';
 import { memoryBackend, redisBackend } from '../../src/index.ts';
+import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { startSentinel } from '../support/sentinel.ts';
 
@@ -71,6 +72,25 @@ export const ENGINES: readonly Engine[] = [
         async stop() {
           for (const redis of connections) redis.disconnect();
           await stop();
+        },
+      };
+    },
+  },
+  {
+    title: 'Redis Cluster',
+    folder: 'redis',
+    async start() {
+      const cluster = await startRedisCluster();
+      const connections: Cluster[] = [];
+      return {
+        connect() {
+          const connection = new Cluster(cluster.nodes, { keyPrefix: 'app:' });
+          connections.push(connection);
+          return redisBackend(connection);
+        },
+        async stop() {
+          for (const connection of connections) connection.disconnect();
+          await cluster.stop();
         },
       };
     },

@@ -50,7 +50,7 @@ describe('a source', () => {
     const error = refusal(() => new LockClient(value as unknown as LockSource));
     expect(error).toMatchObject({ argument: 'source', value });
     expect(error.message).toContain(
-      'source must be an ioredis Redis instance, a Redis URL or a backend, got ',
+      'source must be an ioredis Redis or Cluster instance, a Redis URL or a backend, got ',
     );
     expect(refusal(() => new LockCreator('x', value as unknown as LockSource)).argument).toBe('source');
   });
@@ -72,7 +72,7 @@ describe('a source', () => {
 
   it.each([undefined, null, 5, {}])('of redisBackend must not be %o', (value) => {
     const error = refusal(() => redisBackend(value as unknown as string));
-    expect(error.message).toContain('source must be an ioredis Redis instance or a URL, got ');
+    expect(error.message).toContain('source must be an ioredis Redis or Cluster instance, or a URL, got ');
   });
 
   it('is checked after the name, so that a bad name opens no connection', () => {

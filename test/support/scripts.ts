@@ -3,7 +3,7 @@ import { inspectScript } from '../../src/redis/scripts/inspect.ts';
 import { refreshScript } from '../../src/redis/scripts/refresh.ts';
 import { releaseScript } from '../../src/redis/scripts/release.ts';
 
-const defaults = { retentionMs: 3_600_000, queueTtlMs: 90_000, inboxes: 'baton:inbox:' };
+const defaults = { retentionMs: 3_600_000, queueTtlMs: 90_000, inboxes: { ofAll: 'baton:inbox:' } };
 
 /** The scripts as a backend with default settings sends them. */
 export const scripts = {

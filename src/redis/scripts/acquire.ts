@@ -8,6 +8,7 @@ import {
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
+  REFUSE_OLD,
   SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
@@ -28,6 +29,7 @@ import {
  */
 export function acquireScript(constants: ScriptConstants): Script {
   return new Script(`
+${REFUSE_OLD}
 ${READ_RECORD}
 ${declareConstants(constants)}
 local owner, ttl, mode = ARGV[1], ARGV[2], ARGV[3]

@@ -21,14 +21,15 @@ export interface ScriptConstants {
   readonly retentionMs: number;
   /** How long a queue outlives its last visitor. */
   readonly queueTtlMs: number;
-  /** What the channel names of all inboxes begin with. */
-  readonly inboxes: string;
+  /** What the channel names of all inboxes begin with; or what follows the record's key in the names of its own. */
+  readonly inboxes: { readonly ofAll: string } | { readonly ofKey: string };
 }
 
 /** The constants as Lua locals. */
 export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
   const numbers = `${retentionMs}, '${retentionMs}', '${queueTtlMs}'`;
-  return `local retention, retentionText, queueTtl, inboxes = ${numbers}, ${quote(inboxes)}`;
+  const channels = 'ofAll' in inboxes ? quote(inboxes.ofAll) : `KEYS[1] .. ${quote(inboxes.ofKey)}`;
+  return `local retention, retentionText, queueTtl, inboxes = ${numbers}, ${channels}`;
 }
 
 /** A Lua string of any bytes. */
@@ -43,6 +44,15 @@ export const FOREIGN = "redis.error_reply('BATONFOREIGN the key holds something 
 /** The answer when the server does not let us tell a waiter of its grant. */
 export const DENIED = `redis.error_reply('BATONDENIED this user is refused SPUBLISH on the inboxes of waiters: '
   .. 'allow it +spublish and the channels &' .. inboxes .. '*')`;
+
+/**
+ * The answer of a server before Redis 7, which has no sharded channels; only from then on does Lua know the version's number.
+ */
+export const REFUSE_OLD = `
+if not redis.REDIS_VERSION_NUM then
+  return redis.error_reply('BATONOLD Redis 7 or newer is needed, or Valkey, for sharded channels')
+end
+`;
 
 /** Reads the record's text into `record`. */
 export const READ_RECORD = `

@@ -1,0 +1,66 @@
+import { type Cluster, Command, type Redis } from 'ioredis';
+
+/** What commands are sent over: one connection, or those to all nodes of a cluster. */
+export type Connection = Redis | Cluster;
+
+export function isCluster(connection: Connection): connection is Cluster {
+  return 'isCluster' in connection && connection.isCluster === true;
+}
+
+/** The slot of a cluster that a key or a sharded channel belongs to. */
+export function slotOf(key: string): number {
+  return new Command('get', [key]).getSlot();
+}
+
+/** The connection to one node of a cluster, by its `host:port`. */
+export function nodeAt(cluster: Cluster, address: string): Redis | undefined {
+  return cluster.nodes('all').find(({ options }) => `${options.host}:${options.port}` === address);
+}
+
+/**
+ * Calls `listener` whenever a link to a server is cut: what was sent before may then be sent again. A cluster sends
+ * again on the link to another node, whatever its options say. Returns how to stop.
+ */
+export function onCut(connection: Connection, listener: () => void): () => void {
+  if (!isCluster(connection)) {
+    connection.on('close', listener);
+    return () => connection.off('close', listener);
+  }
+  const watch = (node: Redis): void => void node.on('close', listener);
+  connection.on('+node', watch);
+  connection.nodes('all').forEach(watch);
+  return () => {
+    connection.off('+node', watch);
+    for (const node of connection.nodes('all')) node.off('close', listener);
+  };
+}
+
+/**
+ * Keeps the error a connection last failed with. ioredis keeps it, too, but tells only `error` listeners: adding one to
+ * the user's instance would silence the warning that it prints when there is none.
+ */
+export class LastError {
+  readonly #connection: Connection;
+  #ofNode: Error | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    if (isCluster(connection)) connection.on('node error', this.#keep);
+  }
+
+  /** None while the connection is ready. */
+  get(): Error | undefined {
+    if (this.#connection.status === 'ready') return undefined;
+    if (isCluster(this.#connection)) return this.#ofNode;
+    const { connector } = this.#connection as unknown as { connector?: { firstError?: unknown } };
+    return connector?.firstError instanceof Error ? connector.firstError : undefined;
+  }
+
+  stop(): void {
+    if (isCluster(this.#connection)) this.#connection.off('node error', this.#keep);
+  }
+
+  readonly #keep = (error: Error): void => {
+    this.#ofNode = error;
+  };
+}

@@ -1,0 +1,147 @@
+import type { Cluster, Redis } from 'ioredis';
+import { backoffMs } from '../core/backoff.ts';
+import { type Connection, isCluster, nodeAt, slotOf } from './connection.ts';
+
+/** A connection that does not answer must not keep a process for long that has ended it. */
+const DISCONNECT_TIMEOUT_MS = 100;
+const RETRY_BASE_MS = 50;
+const RETRY_LONGEST_MS = 2_000;
+
+/** What becomes of the connections on which a subscriber listens. */
+export interface LineEvents {
+  /** Some connection is ready, or more is known of where channels are: whatever is not subscribed can be now. */
+  ready(): void;
+  /** The subscriptions on this connection are gone, or some of them. */
+  lost(line: Redis): void;
+  /** A connection could not be made. */
+  failed(error: unknown): void;
+  message(channel: string, text: string): void;
+}
+
+/** The connections on which a subscriber listens: made from the user's when first needed, and ours to end. */
+export interface Lines {
+  /** Whether channels move from one connection to another. */
+  readonly moves: boolean;
+  /** Where a channel is to be subscribed; undefined as long as nobody knows. */
+  lineFor(channel: string): Redis | undefined;
+  /** Asks the cluster where channels are now; `ready` follows. */
+  relearn(): void;
+  /** Ends those on which nobody listens any more. */
+  keep(inUse: ReadonlySet<Redis>): void;
+  close(): void;
+}
+
+export function linesOf(source: Connection, events: LineEvents): Lines {
+  return isCluster(source) ? new ClusterLines(source, events) : new SingleLine(source, events);
+}
+
+/** The one connection to one server. */
+class SingleLine implements Lines {
+  readonly moves = false;
+  readonly #source: Redis;
+  readonly #events: LineEvents;
+  #line: Redis | undefined;
+
+  constructor(source: Redis, events: LineEvents) {
+    this.#source = source;
+    this.#events = events;
+    source.on('end', this.#followEnd);
+    source.on('ready', this.#followReady);
+  }
+
+  lineFor(): Redis | undefined {
+    const ended = !this.#line || this.#line.status === 'end';
+    if (ended && this.#source.status !== 'end') this.#line = openLine(this.#source, this.#events);
+    return this.#line;
+  }
+
+  relearn(): void {}
+
+  keep(): void {}
+
+  close(): void {
+    this.#source.off('end', this.#followEnd);
+    this.#source.off('ready', this.#followReady);
+    this.#line?.disconnect();
+  }
+
+  /** When the user ends the connection we were made from, ours must not keep the process alive. */
+  readonly #followEnd = (): void => {
+    this.#line?.disconnect();
+  };
+
+  readonly #followReady = (): void => this.#events.ready();
+}
+
+/** One connection to each node that has a channel of ours: sharded messages stay on the node of their slot. */
+class ClusterLines implements Lines {
+  readonly moves = true;
+  readonly #cluster: Cluster;
+  readonly #events: LineEvents;
+  /** By `host:port`. */
+  readonly #lines = new Map<string, Redis>();
+
+  constructor(cluster: Cluster, events: LineEvents) {
+    this.#cluster = cluster;
+    this.#events = events;
+    cluster.on('refresh', this.#learned);
+    cluster.on('end', this.#followEnd);
+  }
+
+  lineFor(channel: string): Redis | undefined {
+    const address = this.#cluster.slots[slotOf(channel)]?.[0];
+    if (address === undefined) return undefined;
+    const known = this.#lines.get(address);
+    if (known && known.status !== 'end') return known;
+    const node = nodeAt(this.#cluster, address);
+    if (!node || this.#cluster.status === 'end') return undefined;
+    const line = openLine(node, this.#events);
+    this.#lines.set(address, line);
+    return line;
+  }
+
+  relearn(): void {
+    if (this.#cluster.status === 'ready') this.#cluster.refreshSlotsCache();
+  }
+
+  keep(inUse: ReadonlySet<Redis>): void {
+    for (const [address, line] of this.#lines) {
+      if (inUse.has(line)) continue;
+      this.#lines.delete(address);
+      line.disconnect();
+    }
+  }
+
+  close(): void {
+    this.#cluster.off('refresh', this.#learned);
+    this.#cluster.off('end', this.#followEnd);
+    this.keep(new Set());
+  }
+
+  readonly #followEnd = (): void => this.keep(new Set());
+
+  readonly #learned = (): void => this.#events.ready();
+}
+
+function openLine(source: Redis, events: LineEvents): Redis {
+  const line = source.duplicate({
+    keyPrefix: '',
+    lazyConnect: false,
+    readOnly: false,
+    autoResubscribe: false,
+    // What is in flight when the link is cut is asked for again by us.
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    enableAutoPipelining: false,
+    maxRetriesPerRequest: null,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    retryStrategy: (attempt: number) => 10 + backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS),
+  });
+  line.on('ready', () => events.ready());
+  line.on('close', () => events.lost(line));
+  // The node has told us, unasked, that a slot is not its own any more. To ioredis 5 that is an error.
+  line.on('moved', () => events.lost(line));
+  line.on('error', (error: unknown) => (line.status === 'ready' ? events.lost(line) : events.failed(error)));
+  line.on('smessage', (channel: string, text: string) => events.message(channel, text));
+  return line;
+}
