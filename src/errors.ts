@@ -83,6 +83,21 @@ export class LockBackendError extends LockError {
   }
 }
 
+/** Too few replicas have confirmed a grant in time; it was given back. */
+export class ReplicationError extends LockBackendError {
+  /** How many have. */
+  readonly confirmed: number;
+  /** How many should have. */
+  readonly wanted: number;
+
+  constructor(lockName: string, confirmed: number, wanted: number, timeoutMs: number) {
+    const numbers = `${confirmed} of ${wanted} replicas have confirmed the grant within ${timeoutMs} ms`;
+    super(numbers, { reason: 'unavailable', retryable: true }, { lockName });
+    this.confirmed = confirmed;
+    this.wanted = wanted;
+  }
+}
+
 /** The creator or client was closed, or the lease was already released. */
 export class LockClosedError extends LockError {
   readonly code = 'ERR_LOCK_CLOSED';

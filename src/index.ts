@@ -11,6 +11,7 @@ export {
   LockLostError,
   LockTimeoutError,
   type LossReason,
+  ReplicationError,
 } from './errors.ts';
 export {
   type CloseOptions,
@@ -20,5 +21,5 @@ export {
   type WaitOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
-export type { RedisBackendOptions } from './redis/options.ts';
+export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { type LockSource, redisBackend } from './source.ts';

@@ -1,7 +1,7 @@
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
-import { type LockBackendError, LockClosedError } from '../errors.ts';
+import { LockArgumentError, type LockBackendError, LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { connectionEnded } from './errors.ts';
@@ -10,9 +10,12 @@ import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
-import type { Caller, ScriptCall } from './open-call.ts';
-import type { RedisSettings } from './options.ts';
+import type { ScriptCall } from './open-call.ts';
+import type { RedisSettings, ReplicaSettings } from './options.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
+import { Release } from './release.ts';
+import { ReplicatedRequest } from './replicated-request.ts';
+import { Replication } from './replication.ts';
 import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -32,6 +35,7 @@ export class RedisBackend implements LockBackend {
   readonly #protocol: Protocol;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
+  readonly #replication: Replication | undefined;
   #closing: Promise<void> | undefined;
 
   /** `owned`: the command connection is ours to end. */
@@ -56,18 +60,19 @@ export class RedisBackend implements LockBackend {
       leases: this.#leases,
       safetyNetMs: settings.safetyNetMs,
     });
+    if (settings.replicas) this.#replication = this.#replicationTo(settings.replicas);
     redis.on('end', this.#onEnd);
     if (owned) redis.on('error', this.#onError);
   }
 
   acquire(request: LeaseRequest): void {
     if (this.#closing) request.failed(closedError(request.name));
-    else this.#line.acquire(request);
+    else this.#line.acquire(this.#replicated(request));
   }
 
   tryAcquire(request: LeaseRequest): void {
     if (this.#closing) request.failed(closedError(request.name));
-    else this.#line.tryAcquire(request);
+    else this.#line.tryAcquire(this.#replicated(request));
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
@@ -146,6 +151,7 @@ export class RedisBackend implements LockBackend {
     await Promise.race([this.#line.chased().then(() => this.#link.drained()), patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
+    this.#replication?.close();
     this.#inboxes.close();
     this.#subscriber.close();
     this.#link.close();
@@ -160,6 +166,27 @@ export class RedisBackend implements LockBackend {
       });
     if (!isCluster(this.#redis)) return new OneInbox(inbox(this.#keys.inboxes));
     return new InboxPerName(this.clock, (name) => inbox(this.#keys.inboxesOf(name), name));
+  }
+
+  #replicationTo(replicas: ReplicaSettings): Replication {
+    const redis = this.#redis;
+    if (isCluster(redis)) {
+      throw new LockArgumentError('replicas', replicas, 'left out on a cluster, which has no WAIT for a key');
+    }
+    const { commandTimeoutMs } = this.#settings;
+    return new Replication(redis, this.#protocol, this.clock, { replicas, commandTimeoutMs });
+  }
+
+  #replicated(request: LeaseRequest): LeaseRequest {
+    const replication = this.#replication;
+    if (!replication) return request;
+    return new ReplicatedRequest(request, {
+      confirm: (grant) => replication.confirm(grant),
+      giveBack: (grant) => {
+        this.#leases.delete(grant);
+        this.#line.chase(grant.name, grant.owner);
+      },
+    });
   }
 
   #assertOpen(name: string): void {
@@ -193,30 +220,6 @@ export class RedisBackend implements LockBackend {
     // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
     const name = this.#keys.nameOf(message.key);
     if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
-  }
-}
-
-/** The first sending of a release. */
-class Release implements Caller {
-  readonly #resolve: (ours: boolean | Promise<boolean>) => void;
-  readonly #again: (failure?: LockBackendError) => Promise<boolean>;
-
-  constructor(
-    resolve: (ours: boolean | Promise<boolean>) => void,
-    again: (failure?: LockBackendError) => Promise<boolean>,
-  ) {
-    this.#resolve = resolve;
-    this.#again = again;
-  }
-
-  answered(reply: unknown, _sentAt: number, repeated: boolean): void {
-    const outcome = Number(reply);
-    // Sent more than once, it may have been the first sending that released it.
-    this.#resolve(outcome === 2 ? this.#again() : outcome === 1 || repeated);
-  }
-
-  failed(error: LockBackendError): void {
-    this.#resolve(this.#again(error));
   }
 }
 

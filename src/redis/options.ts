@@ -1,4 +1,4 @@
-import { checkDuration, checkOptions } from '../core/arguments.ts';
+import { checkDuration, checkInteger, checkOptions } from '../core/arguments.ts';
 import { checkClientName } from '../core/owner.ts';
 import { LockArgumentError } from '../errors.ts';
 
@@ -14,6 +14,24 @@ export interface RedisBackendOptions {
   safetyNet?: number;
   /** Longest time to wait for the answer to one command, in ms. 5 s by default. */
   commandTimeout?: number;
+  /**
+   * A grant counts only when so many replicas have it (WAIT), so that it survives a failover. Not on a cluster. A grant that
+   * fewer confirm in time is given back, and the acquire rejects with `ReplicationError`. The time comes on top of the
+   * wait timeout; what else is acquired meanwhile waits as well. Off by default.
+   */
+  replicas?: ReplicaOptions;
+}
+
+export interface ReplicaOptions {
+  /** How many replicas, at least 1. */
+  count: number;
+  /** How long to wait for them, in ms, at least 1. 1 s by default. */
+  timeout?: number;
+}
+
+export interface ReplicaSettings {
+  readonly count: number;
+  readonly timeoutMs: number;
 }
 
 export interface RedisSettings {
@@ -22,9 +40,11 @@ export interface RedisSettings {
   readonly fenceRetentionMs: number;
   readonly safetyNetMs: number;
   readonly commandTimeoutMs: number;
+  readonly replicas: ReplicaSettings | undefined;
 }
 
 const PREFIX = /^[!-z|~]{1,128}$/;
+const MOST_REPLICAS = 1_000;
 const HOUR_MS = 3_600_000;
 
 /** Checks the options and fills in the defaults. */
@@ -44,5 +64,15 @@ export function redisSettings(options?: RedisBackendOptions): RedisSettings {
     fenceRetentionMs: checkDuration(given.fenceRetention ?? HOUR_MS, 'fenceRetention'),
     safetyNetMs: checkDuration(given.safetyNet ?? 30_000, 'safetyNet', 100),
     commandTimeoutMs: checkDuration(given.commandTimeout ?? 5_000, 'commandTimeout', 10),
+    replicas: replicaSettings(given.replicas),
+  };
+}
+
+function replicaSettings(options: ReplicaOptions | undefined): ReplicaSettings | undefined {
+  if (options === undefined) return undefined;
+  const { count, timeout = 1_000 } = checkOptions(options, 'replicas');
+  return {
+    count: checkInteger(count, 'replicas.count', 1, MOST_REPLICAS, ''),
+    timeoutMs: checkDuration(timeout, 'replicas.timeout', 1),
   };
 }

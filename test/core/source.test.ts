@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   LockArgumentError,
@@ -143,6 +143,27 @@ describe('an option of redisBackend', () => {
       expect(error).toMatchObject({ argument: option, value });
       expect(error.message).toContain(`${option} must be ${bounds}, got `);
     }
+  });
+
+  it.each([
+    ['replicas', 1, 'an object or undefined'],
+    ['replicas.count', 0, 'an integer of 1 … 1000'],
+    ['replicas.count', undefined, 'an integer of 1 … 1000'],
+    ['replicas.timeout', 0, 'an integer of 1 … 2147483647 ms'],
+  ])('%s is refused out of bounds: %s', (argument, value, bounds) => {
+    const [, field] = argument.split('.');
+    const replicas = (field ? { count: 1, [field]: value } : value) as NonNullable<
+      RedisBackendOptions['replicas']
+    >;
+    const error = refusal(() => redisBackend('redis://localhost:1', { replicas }));
+    expect(error).toMatchObject({ argument, value });
+    expect(error.message).toContain(`${argument} must be ${bounds}, got `);
+  });
+
+  it('replicas is refused on a cluster', () => {
+    const cluster = new Cluster([{ host: 'localhost', port: 1 }], { lazyConnect: true });
+    expect(refusal(() => redisBackend(cluster, { replicas: { count: 1 } })).argument).toBe('replicas');
+    cluster.disconnect();
   });
 
   it.each([null, 5, 'baton:', () => {}])('%s is no object', (options) => {

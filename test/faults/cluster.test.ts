@@ -5,6 +5,7 @@ import type { RedisBackendOptions } from '../../src/redis/options.ts';
 import { startProxy } from '../support/proxy.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import type { RedisServer } from '../support/redis-server.ts';
+import { replicated } from '../support/replication.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
@@ -273,7 +274,7 @@ describe('a master dies', () => {
     const waits = Array.from({ length: 5 }, () => waiter.creator(name).acquire(TTL, WAIT));
     await queued(holder, name, 5);
     const master = await cluster.masterOf(`{${name}}`);
-    await cluster.replicated();
+    await replicated(master, cluster.replicasOf(master));
     await master.kill();
     await until(async () => (await cluster.masterOf(`{${name}}`)) !== master, {
       what: 'the failover',

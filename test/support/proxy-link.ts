@@ -78,6 +78,8 @@ export class Link {
     }
     for (const frame of this.#sentFrames.push(chunk)) {
       this.#sent++;
+      // What a replica is sent from here on is a file first, and no frames.
+      if (frame.includes('PSYNC')) this.#opaque = true;
       for (const swallow of this.#swallows) {
         if (this.#swallowing !== undefined || swallow.matched || !frame.includes(swallow.text)) continue;
         swallow.matched = true;

@@ -144,11 +144,10 @@ export class RedisCluster implements AsyncDisposable {
     }
   }
 
-  /** Until the replicas have all that their masters have been told so far. */
-  async replicated(): Promise<void> {
-    for (const master of this.servers.slice(0, this.#masters)) {
-      await until(() => says(master, 'WAIT 1 1000', /^:[1-9]/), { what: 'replication' });
-    }
+  /** The replicas that a server which began as a master was given. */
+  replicasOf(master: RedisServer): RedisServer[] {
+    const place = this.servers.indexOf(master);
+    return this.servers.filter((_, index) => index >= this.#masters && index % this.#masters === place);
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,126 @@
+import type { Redis } from 'ioredis';
+import type { Grant } from '../core/backend.ts';
+import { type Clock, pause } from '../core/clock.ts';
+import { leaseDeadline } from '../core/deadline.ts';
+import { LockBackendError, ReplicationError } from '../errors.ts';
+import { CommandLink } from './command-link.ts';
+import { noAnswer, toBackendError } from './errors.ts';
+import type { ReplicaSettings } from './options.ts';
+import type { Protocol } from './protocol.ts';
+
+const DISCONNECT_TIMEOUT_MS = 100;
+
+interface Pending {
+  readonly grant: Grant;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Has replicas confirm grants. WAIT holds up its connection and knows only what that connection has written, so this is a
+ * connection of its own, on which the lease is written once more, by a refresh. All that come while one WAIT is under way
+ * share the next.
+ */
+export class Replication {
+  readonly #source: Redis;
+  readonly #protocol: Protocol;
+  readonly #clock: Clock;
+  readonly #settings: ReplicaSettings;
+  readonly #patienceMs: number;
+  #connection: Redis | undefined;
+  #link: CommandLink | undefined;
+  #pending: Pending[] = [];
+  #running = false;
+
+  constructor(
+    source: Redis,
+    protocol: Protocol,
+    clock: Clock,
+    settings: { readonly replicas: ReplicaSettings; readonly commandTimeoutMs: number },
+  ) {
+    this.#source = source;
+    this.#protocol = protocol;
+    this.#clock = clock;
+    this.#settings = settings.replicas;
+    this.#patienceMs = settings.commandTimeoutMs;
+  }
+
+  /** Resolves when enough replicas have the grant, whose deadline has then moved. Rejects with a `LockBackendError`. */
+  confirm(grant: Grant): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ grant, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  close(): void {
+    this.#link?.close();
+    this.#connection?.disconnect();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#pending.length > 0) {
+      const batch = this.#pending;
+      this.#pending = [];
+      await this.#confirmAll(batch);
+    }
+    this.#running = false;
+  }
+
+  async #confirmAll(batch: readonly Pending[]): Promise<void> {
+    const link = this.#open();
+    const { cuts } = link;
+    const written = await Promise.allSettled(batch.map(({ grant }) => this.#write(link, grant)));
+    const confirmed = await this.#wait().catch((error: unknown) => toBackendError(error));
+    for (const [index, { grant, resolve, reject }] of batch.entries()) {
+      const write = written[index];
+      const { count, timeoutMs } = this.#settings;
+      if (write?.status === 'rejected') reject(write.reason);
+      else if (confirmed instanceof LockBackendError) reject(confirmed);
+      // A new connection has written nothing, and so waits for nothing.
+      else if (link.cuts !== cuts) reject(noAnswer(new Error('the connection was cut'), grant.name));
+      else if (confirmed < count) reject(new ReplicationError(grant.name, confirmed, count, timeoutMs));
+      else resolve();
+    }
+  }
+
+  async #write(link: CommandLink, grant: Grant): Promise<void> {
+    const call = this.#protocol.refresh(grant.name, grant.owner, grant.ttlMs);
+    const { reply, sentAt } = await link.run(call, grant.deadline);
+    if (Number(reply) !== 1)
+      throw noAnswer(new Error('the lease ended before replicas could confirm it'), grant.name);
+    grant.deadline = leaseDeadline(sentAt, grant.ttlMs);
+  }
+
+  /** How many replicas have all that this connection has written. */
+  async #wait(): Promise<number> {
+    const { count, timeoutMs } = this.#settings;
+    const patience = pause(this.#clock, timeoutMs + this.#patienceMs);
+    const late = patience.done.then(() => {
+      throw noAnswer(undefined);
+    });
+    try {
+      return Number(await Promise.race([this.#connection?.wait(count, timeoutMs), late]));
+    } finally {
+      // Nobody hears what it throws now.
+      late.catch(() => {});
+      patience.stop();
+    }
+  }
+
+  #open(): CommandLink {
+    if (this.#link) return this.#link;
+    this.#connection = this.#source.duplicate({
+      lazyConnect: false,
+      autoResendUnfulfilledCommands: false,
+      enableAutoPipelining: false,
+      maxRetriesPerRequest: null,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    });
+    // Failures reach whoever waits for an answer.
+    this.#connection.on('error', () => {});
+    this.#link = new CommandLink(this.#connection, this.#clock, this.#patienceMs);
+    return this.#link;
+  }
+}

@@ -1,0 +1,269 @@
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { LockBackendError, LockClient, ReplicationError, redisBackend } from '../../src/index.ts';
+import type { RedisBackendOptions } from '../../src/redis/options.ts';
+import { countByName, recordCommands } from '../support/commands.ts';
+import { type FaultProxy, startProxy } from '../support/proxy.ts';
+import { replicated } from '../support/replication.ts';
+import { type SentinelGroup, type SentinelOptions, startSentinel } from '../support/sentinel.ts';
+import { until } from '../support/wait.ts';
+
+const TTL = 60_000;
+const WAIT = 25_000;
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).toReversed()) await end();
+});
+
+async function start(options?: SentinelOptions): Promise<SentinelGroup> {
+  const group = await startSentinel(options);
+  endings.push(() => group.stop());
+  return group;
+}
+
+function clientOn(redis: Redis, options?: RedisBackendOptions): LockClient {
+  redis.on('error', () => {});
+  const client = new LockClient(redisBackend(redis, options));
+  endings.push(
+    () => redis.disconnect(),
+    () => client.close(),
+  );
+  return client;
+}
+
+function watched({ sentinels, name }: SentinelGroup) {
+  return { sentinels, name, sentinelRetryStrategy: () => 50 };
+}
+
+function newClient(group: SentinelGroup, options?: RedisBackendOptions): LockClient {
+  return clientOn(new Redis(watched(group)), options);
+}
+
+/** The master's peers know it by the address of the proxy, so that it can be cut off from them. */
+async function startBehindProxy(
+  args: readonly string[] = [],
+): Promise<{ group: SentinelGroup; proxy: FaultProxy }> {
+  const proxies: FaultProxy[] = [];
+  const group = await start({
+    args,
+    async through(master) {
+      const proxy = await startProxy(master);
+      proxies.push(proxy);
+      endings.push(() => proxy.stop());
+      return proxy;
+    },
+  });
+  const [proxy] = proxies;
+  if (!proxy) throw new Error('there is no proxy');
+  return { group, proxy };
+}
+
+async function queued(client: LockClient, name: string, count: number): Promise<void> {
+  await until(async () => (await client.creator(name).inspect()).waiters === count, {
+    what: `${count} in line`,
+  });
+}
+
+async function pauseReplicas({ replicas }: SentinelGroup): Promise<void> {
+  for (const replica of replicas) await replica.pause();
+}
+
+async function resumeReplicas({ replicas }: SentinelGroup): Promise<void> {
+  for (const replica of replicas) await replica.resume();
+}
+
+it('a failover leaves what is held held, and tells who waits', async () => {
+  const group = await start();
+  const holder = newClient(group);
+  const waiter = newClient(group);
+  const lock = (await holder.creator('kept').acquire(TTL)).autoRefresh();
+  const waits = Array.from({ length: 5 }, () => waiter.creator('kept').acquire(TTL, WAIT));
+  await queued(holder, 'kept', 5);
+  await replicated(group.master, group.replicas);
+  await group.master.kill();
+  await group.masterOtherThan(group.master);
+  await until(() => lock.isHeld().catch(() => false), {
+    what: 'the new master to be asked',
+    timeout: 20_000,
+  });
+  await lock.release();
+  let last = lock.fencingToken;
+  for (const waiting of waits) {
+    const granted = await waiting;
+    expect(granted.fencingToken).toBeGreaterThan(last);
+    last = granted.fencingToken;
+    await granted.release();
+  }
+}, 60_000);
+
+describe('row 11: a failover before the replicas know of a grant', () => {
+  it('loses it, and says so; the fence of the next is higher all the same', async () => {
+    const { group, proxy } = await startBehindProxy();
+    // The holder reaches the master itself, as long as it is the master.
+    const natMap = { [`${proxy.host}:${proxy.port}`]: { host: group.master.host, port: group.master.port } };
+    const holder = clientOn(new Redis({ ...watched(group), natMap }));
+    await (await holder.creator('forgotten').acquire(TTL)).release();
+    await replicated(group.master, group.replicas);
+    proxy.stall();
+    const lock = await holder.creator('forgotten').acquire(TTL);
+    await group.master.kill();
+    // What the replicas have not been told is gone.
+    proxy.cut();
+    proxy.flow();
+    await group.masterOtherThan(group.master);
+    const next = await newClient(group).creator('forgotten').acquire(TTL, WAIT);
+    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+    const lost = until(
+      () =>
+        lock.refresh().then(
+          () => undefined,
+          (error: { code: string }) => (error.code === 'ERR_LOCK_LOST' ? error : undefined),
+        ),
+      { what: 'the new master to be asked', timeout: 20_000 },
+    );
+    expect(await lost).toMatchObject({ reason: 'taken' });
+    expect(await next.isHeld()).toBe(true);
+  }, 60_000);
+
+  it('cannot happen to one that replicas have confirmed', async () => {
+    const group = await start();
+    const client = newClient(group, { replicas: { count: 2, timeout: 5_000 } });
+    const lock = await client.creator('confirmed').acquire(TTL);
+    await pauseReplicas(group);
+    await group.master.kill();
+    await resumeReplicas(group);
+    await group.masterOtherThan(group.master);
+    await until(() => lock.isHeld().catch(() => false), {
+      what: 'the new master to be asked',
+      timeout: 20_000,
+    });
+    expect(await newClient(group).creator('confirmed').owner()).toBe(lock.owner);
+    await lock.release();
+  }, 60_000);
+});
+
+describe('with replicas that have to confirm', () => {
+  it('a grant that too few confirm is given back, and the error has the numbers', async () => {
+    const group = await start();
+    const client = newClient(group, { replicas: { count: 2, timeout: 200 } });
+    const plain = newClient(group);
+    await (await client.creator('counted').acquire(TTL)).release();
+    await group.replicas[0]?.pause();
+    const error: unknown = await client
+      .creator('counted')
+      .acquire(TTL, 1_000)
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LockBackendError);
+    expect(error).toBeInstanceOf(ReplicationError);
+    expect(error).toMatchObject({ confirmed: 1, wanted: 2, lockName: 'counted', retryable: true });
+    expect(String(error)).toContain('1 of 2 replicas have confirmed the grant within 200 ms');
+    await expect(client.creator('counted').tryAcquire(TTL)).rejects.toBeInstanceOf(ReplicationError);
+    await until(async () => !(await plain.creator('counted').isLocked()), { what: 'both to be given back' });
+    await group.replicas[0]?.resume();
+    await until(
+      () =>
+        client
+          .creator('counted')
+          .acquire(TTL, 1_000)
+          .catch(() => undefined),
+      { what: 'a grant' },
+    );
+  });
+
+  it('also one that was handed over is confirmed, and passed on if it is not', async () => {
+    const group = await start();
+    const client = newClient(group, { replicas: { count: 2, timeout: 200 } });
+    const plain = newClient(group);
+    const lock = await plain.creator('handed').acquire(TTL);
+    const doomed = client.creator('handed').acquire(TTL, WAIT);
+    await queued(plain, 'handed', 1);
+    const after = plain.creator('handed').acquire(TTL, WAIT);
+    await queued(plain, 'handed', 2);
+    await pauseReplicas(group);
+    await lock.release();
+    await expect(doomed).rejects.toMatchObject({ confirmed: 0, wanted: 2 });
+    expect((await after).fencingToken).toBeGreaterThan(lock.fencingToken);
+    await resumeReplicas(group);
+  });
+
+  it('giving up while they are asked leaves nothing held', async () => {
+    const group = await start();
+    const client = newClient(group, { replicas: { count: 2, timeout: 1_000 } });
+    const plain = newClient(group);
+    await (await client.creator('given-up').acquire(TTL)).release();
+    await pauseReplicas(group);
+    const abort = new AbortController();
+    const aborted = client.creator('given-up').acquire(TTL, WAIT, { signal: abort.signal });
+    aborted.catch(() => {});
+    await until(() => plain.creator('given-up').isLocked(), { what: 'the unconfirmed grant' });
+    abort.abort('enough');
+    await expect(aborted).rejects.toBe('enough');
+    await until(async () => !(await plain.creator('given-up').isLocked()), { what: 'it to be given back' });
+    expect(client.held).toEqual([]);
+    await resumeReplicas(group);
+  });
+
+  it('those who come while one is confirmed share the next WAIT', async () => {
+    const group = await start();
+    const client = newClient(group, { replicas: { count: 1 } });
+    await (await client.creator('first').acquire(TTL)).release();
+    const recorder = await recordCommands(group.master);
+    const names = Array.from({ length: 50 }, (_, index) => `shared-${index}`);
+    const locks = await Promise.all(names.map((name) => client.creator(name).acquire(TTL, WAIT)));
+    const { wait = 0 } = countByName(await recorder.stop());
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThan(25);
+    await Promise.all(locks.map((lock) => lock.release()));
+  });
+});
+
+describe('row 12: an old master that is cut off from the others but not from a client', () => {
+  async function cutOff(args: readonly string[]) {
+    const { group, proxy } = await startBehindProxy(args);
+    const inside = clientOn(new Redis(group.master.port));
+    const lock = await inside.creator('split').acquire(4_000);
+    proxy.refuse();
+    proxy.cut();
+    await group.masterOtherThan(group.master);
+    return { inside, lock, outside: newClient(group) };
+  }
+
+  it('may grant twice, and the fence tells which is the later', async () => {
+    const { inside, outside } = await cutOff([]);
+    const late = await outside.creator('split').acquire(TTL, WAIT);
+    const stale = await inside.creator('split').tryAcquire(TTL);
+    expect(await late.isHeld()).toBe(true);
+    const next = await outside
+      .creator('split')
+      .forceRelease()
+      .then(() => outside.creator('split').acquire(TTL, WAIT));
+    // A resource that has seen the later fence refuses the earlier.
+    expect(next.fencingToken).toBeGreaterThan(Math.max(late.fencingToken, stale?.fencingToken ?? 0));
+  }, 60_000);
+
+  it('refuses to grant with min-replicas-to-write, and its holder loses the lock at the deadline', async () => {
+    const { inside, lock, outside } = await cutOff([
+      '--min-replicas-to-write',
+      '1',
+      '--min-replicas-max-lag',
+      '1',
+    ]);
+    await until(
+      () =>
+        inside
+          .creator('other')
+          .tryAcquire(TTL)
+          .then(
+            () => false,
+            (error: unknown) => String(error).includes('NOREPLICAS'),
+          ),
+      { what: 'a refusal' },
+    );
+    await expect(lock.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND', reason: 'unavailable' });
+    await until(() => lock.remaining === 0, { what: 'the deadline' });
+    expect(() => lock.assertHeld()).toThrow();
+    const next = await outside.creator('split').acquire(TTL, WAIT);
+    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+  }, 60_000);
+});
