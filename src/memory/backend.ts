@@ -1,27 +1,42 @@
-import { checkOptions } from '../core/arguments.ts';
+import { checkName, checkOptions } from '../core/arguments.ts';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { checkClientName, Owners } from '../core/owner.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockClosedError } from '../errors.ts';
-import { Resource } from './resource.ts';
-
-/** From this many names on, those whose lease ran out unreleased are looked for now and then. */
-const PRUNE_FROM = 1_024;
+import type { Resource } from './resource.ts';
+import { MemorySpace } from './space.ts';
 
 /** Options of `memoryBackend`. */
 export interface MemoryBackendOptions {
   /** Shown in inspections: 1 to 64 letters, digits, ".", "_" or "-". The host's name by default. */
   clientName?: string;
+  /** All backends of one name in this process share their locks: 1 to 512 bytes. Without a name each has its own. */
+  space?: string;
 }
+
+/** The shared ones, by name. They stay, as a server would. */
+const spaces = new Map<string, MemorySpace>();
 
 /**
  * Locks within one process, without a server: the semantics of the Redis backend, for tests, local work and
  * programs that have only one process. Everything made from one returned object shares its locks.
  */
 export function memoryBackend(options?: MemoryBackendOptions): LockBackend {
-  return new MemoryBackend(systemClock, checkClientName(checkOptions(options).clientName));
+  const { clientName, space } = checkOptions(options);
+  const name = checkClientName(clientName);
+  return new MemoryBackend(
+    systemClock,
+    name,
+    space === undefined ? undefined : spaceOf(checkName(space, 'space')),
+  );
+}
+
+function spaceOf(name: string): MemorySpace {
+  const space = spaces.get(name) ?? new MemorySpace(systemClock);
+  spaces.set(name, space);
+  return space;
 }
 
 export class MemoryBackend implements LockBackend {
@@ -30,105 +45,77 @@ export class MemoryBackend implements LockBackend {
   readonly clock: Clock;
   readonly #owners: Owners;
   readonly #deadlines: DeadlineQueue;
-  readonly #resources = new Map<string, Resource>();
-  #pruneAt = PRUNE_FROM;
-  #lastFence = 0;
+  readonly #space: MemorySpace;
 
-  constructor(clock: Clock, clientName?: string) {
+  constructor(clock: Clock, clientName?: string, space = new MemorySpace(clock)) {
     this.clock = clock;
     this.#deadlines = new DeadlineQueue(clock);
     this.#owners = new Owners(clientName);
+    this.#space = space;
   }
 
   acquire(request: LeaseRequest): void {
-    const resource = this.#resource(request.name);
+    const resource = this.#space.resource(request.name);
     const waiter = this.#waiter(request, resource);
     if (!resource.tryGrant(waiter)) resource.enqueue(waiter);
   }
 
   tryAcquire(request: LeaseRequest): void {
-    const resource = this.#resource(request.name);
+    const resource = this.#space.resource(request.name);
     const waiter = this.#waiter(request, resource);
     if (!resource.tryGrant(waiter)) waiter.refuse();
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
-    return this.#resource(grant.name).refresh(grant.owner, ttlMs);
+    return this.#space.resource(grant.name).refresh(grant.owner, ttlMs);
   }
 
   async release(grant: Grant): Promise<boolean> {
-    const released = this.#resource(grant.name).release(grant.owner);
-    this.#tidy(grant.name);
+    const released = this.#space.resource(grant.name).release(grant.owner);
+    this.#space.tidy(grant.name);
     return released;
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    this.#resources.get(grant.name)?.onForced(grant.owner, listener);
-    return () => this.#resources.get(grant.name)?.onForced(grant.owner, undefined);
+    this.#space.find(grant.name)?.onForced(grant.owner, listener);
+    return () => this.#space.find(grant.name)?.onForced(grant.owner, undefined);
   }
 
   async inspect(name: string): Promise<LockState> {
-    const state = this.#resource(name).state;
-    this.#tidy(name);
+    const state = this.#space.resource(name).state;
+    this.#space.tidy(name);
     return state;
   }
 
   async forceRelease(name: string): Promise<boolean> {
-    const released = this.#resource(name).release();
-    this.#tidy(name);
+    const released = this.#space.resource(name).release();
+    this.#space.tidy(name);
     return released;
   }
 
   async watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
-    const resource = this.#resource(name);
+    const resource = this.#space.resource(name);
     const unwatch = resource.watch(onChange);
     return {
       check: async () => onChange(resource.state),
       stop: async () => {
         unwatch();
-        this.#tidy(name);
+        this.#space.tidy(name);
       },
     };
   }
 
-  /** There is no connection to end: the locks stay, for whoever uses this backend next. */
+  /** There is no connection to end: the locks stay, for whoever uses them next. */
   async close(): Promise<void> {
-    for (const resource of this.#resources.values()) {
-      resource.failWaiters((name) => new LockClosedError('closed while waiting', name));
-    }
+    this.#space.failWaiters(this.#owners.client, (name) => new LockClosedError('closed while waiting', name));
   }
 
   #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {
     const owner = this.#owners.next(request.ttlMs);
     return new MemoryWaiter(owner, request, this.#deadlines, (waiter) => {
       resource.leave(waiter);
-      this.#tidy(request.name);
+      this.#space.tidy(request.name);
     });
-  }
-
-  #resource(name: string): Resource {
-    let resource = this.#resources.get(name);
-    if (!resource) {
-      resource = new Resource(name, this.clock, () => this.#nextFence());
-      if (this.#resources.size >= this.#pruneAt) this.#prune();
-      this.#resources.set(name, resource);
-    }
-    return resource;
-  }
-
-  #prune(): void {
-    for (const name of this.#resources.keys()) this.#tidy(name);
-    this.#pruneAt = Math.max(PRUNE_FROM, this.#resources.size * 2);
-  }
-
-  #tidy(name: string): void {
-    if (this.#resources.get(name)?.idle) this.#resources.delete(name);
-  }
-
-  /** One rising sequence for all names, so that a name nobody uses needs no memory. */
-  #nextFence(): number {
-    this.#lastFence = Math.max(this.#lastFence + 1, Date.now() * 1_000);
-    return this.#lastFence;
   }
 }
 

@@ -95,8 +95,10 @@ export class Resource {
     return () => this.#watchers.delete(watcher);
   }
 
-  failWaiters(error: (name: string) => Error): void {
-    for (const waiter of [...this.#queue]) waiter.fail(error(this.#name));
+  failWaiters(client: string, error: (name: string) => Error): void {
+    for (const waiter of [...this.#queue]) {
+      if (clientOf(waiter.owner) === client) waiter.fail(error(this.#name));
+    }
   }
 
   #holder(): Lease | undefined {

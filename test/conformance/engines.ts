@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import type { LockBackend } from '../../src/index.ts';
 import { memoryBackend, redisBackend } from '../../src/index.ts';
@@ -26,8 +27,8 @@ export const ENGINES: readonly Engine[] = [
     title: 'memory',
     folder: 'memory',
     async start() {
-      const backend = memoryBackend();
-      return { connect: () => backend, stop: () => backend.close() };
+      const space = randomUUID();
+      return { connect: () => memoryBackend({ space }), stop: async () => {} };
     },
   },
   {
