@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { Etcd3 } from 'etcd3';
 import { Cluster, Redis } from 'ioredis';
+import { etcdBackend } from '../../src/etcd/backend.ts';
 import type { LockBackend } from '../../src/index.ts';
 import { memoryBackend, redisBackend } from '../../src/index.ts';
+import { startEtcd } from '../support/etcd.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { startSentinel } from '../support/sentinel.ts';
@@ -92,6 +95,33 @@ export const ENGINES: readonly Engine[] = [
         async stop() {
           for (const connection of connections) connection.disconnect();
           await cluster.stop();
+        },
+      };
+    },
+  },
+  {
+    title: 'etcd',
+    folder: 'etcd',
+    async start() {
+      const etcd = await startEtcd();
+      return { connect: () => etcdBackend(etcd.url), stop: () => etcd.stop() };
+    },
+  },
+  {
+    title: 'etcd with three members, through a client of the user',
+    folder: 'etcd',
+    async start() {
+      const etcd = await startEtcd({ members: 3 });
+      const clients: Etcd3[] = [];
+      return {
+        connect() {
+          const client = new Etcd3({ hosts: etcd.urls });
+          clients.push(client);
+          return etcdBackend(client, { prefix: '' });
+        },
+        async stop() {
+          for (const client of clients) client.close();
+          await etcd.stop();
         },
       };
     },

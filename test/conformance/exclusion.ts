@@ -49,7 +49,7 @@ export function exclusionCases(stage: Stage): void {
     const locks = await Promise.all(names.map((name) => client.creator(name).tryAcquire(30_000)));
     expect(locks.map((lock) => lock?.name)).toEqual(names);
     for (const name of names) expect((await client.creator(name).inspect()).holders).toHaveLength(1);
-    // Several servers answer in any order.
+    // Different locks may be granted in any order.
     expect(client.held.map((lock) => lock.name).sort()).toEqual(names.sort());
   });
 

@@ -9,6 +9,7 @@ const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'errors.ts': [],
   core: ['errors.ts'],
+  etcd: ['core', 'errors.ts'],
   memory: ['core', 'errors.ts'],
   redis: ['core', 'errors.ts'],
   'source.ts': ['core', 'errors.ts', 'memory', 'redis'],
@@ -20,6 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Packages that a part may use at run time. */
 const MAY_USE: Record<string, readonly string[]> = {
   core: ['p-defer'],
+  etcd: ['etcd3', 'p-defer'],
   redis: ['ioredis', 'p-defer'],
   'source.ts': ['ioredis'],
 };

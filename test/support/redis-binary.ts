@@ -10,12 +10,16 @@ import { until } from './wait.ts';
 
 const LOG_FILE = 'server.log';
 
-/** Starts the `redis-server` of the PATH in a directory of its own below `runDir`. */
-export async function launchBinary(launch: Launch, runDir: string): Promise<Instance> {
-  const dir = await mkdtemp(join(runDir, 'redis-'));
+/** Starts a program of the PATH, `redis-server` by default, in a directory of its own below `runDir`. */
+export async function launchBinary(
+  launch: Launch,
+  runDir: string,
+  program = 'redis-server',
+): Promise<Instance> {
+  const dir = await mkdtemp(join(runDir, `${program}-`));
   for (const { name, content } of launch.files) await writeFile(join(dir, name), content);
   const log = openSync(join(dir, LOG_FILE), 'a');
-  const child = spawn('redis-server', launch.args, { cwd: dir, stdio: ['ignore', log, log] });
+  const child = spawn(program, launch.args, { cwd: dir, stdio: ['ignore', log, log] });
   closeSync(log);
   const instance = new BinaryInstance(child, dir);
   try {

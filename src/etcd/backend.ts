@@ -1,0 +1,185 @@
+import type { Etcd3 } from 'etcd3';
+import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
+import { type Clock, pause, systemClock } from '../core/clock.ts';
+import { DeadlineQueue } from '../core/deadline-queue.ts';
+import { Owners } from '../core/owner.ts';
+import { LockArgumentError, LockClosedError } from '../errors.ts';
+import { Acquisition, type AcquisitionContext } from './acquisition.ts';
+import { Chores } from './chores.ts';
+import { HeldLease } from './held-lease.ts';
+import { parseHosts } from './hosts.ts';
+import { KeepAlives } from './keep-alives.ts';
+import { Keys, tagOf } from './keys.ts';
+import { EtcdLink } from './link.ts';
+import { type EtcdClient, Members } from './members.ts';
+import { type EtcdBackendOptions, type EtcdSettings, etcdIdentity, etcdSettings } from './options.ts';
+import { leave, type Place, readLine } from './protocol.ts';
+import { readState } from './state.ts';
+import { StateWatch } from './state-watch.ts';
+import { Turnstile } from './turnstile.ts';
+import type { WaitingLease } from './waiting-lease.ts';
+import { Watches } from './watches.ts';
+
+export type { EtcdBackendOptions } from './options.ts';
+
+/**
+ * Locks on etcd 3.4 or newer, in the layout of `etcdctl lock`, with which they exclude each other. `source` is one URL
+ * or several, for one member or several each (`etcd://h1:2379,h2:2379`, `http://…`, `https://user:password@…`; the
+ * connections are then ours and end with `close`), or your own `Etcd3` instance, which is neither changed nor closed.
+ * The fence is the create revision: it rises for as long as the cluster keeps its data. A holder that crashes blocks
+ * others for its TTL in whole seconds, rounded up, and the moment that etcd takes to notice. Throws `LockArgumentError`.
+ */
+export function etcdBackend(
+  source: string | readonly string[] | Etcd3,
+  options?: EtcdBackendOptions,
+): LockBackend {
+  const settings = etcdSettings(options);
+  const identity = etcdIdentity(options);
+  if (isEtcd(source)) return new EtcdBackend(Members.of(source), settings, systemClock);
+  if (typeof source === 'string' || Array.isArray(source)) {
+    return new EtcdBackend(Members.at(parseHosts(source), identity), settings, systemClock);
+  }
+  throw new LockArgumentError('source', source, 'an Etcd3 instance, a URL or an array of URLs');
+}
+
+export class EtcdBackend implements LockBackend, AcquisitionContext {
+  readonly kind = 'etcd';
+  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly clock: Clock;
+  readonly link: EtcdLink;
+  readonly keys: Keys;
+  readonly watches: Watches;
+  readonly keepAlives: KeepAlives;
+  readonly deadlines: DeadlineQueue;
+  readonly chores: Chores;
+  readonly turnstile = new Turnstile();
+  readonly #members: Members;
+  readonly #owners: Owners;
+  readonly #acquisitions = new Set<Acquisition>();
+  readonly #held = new Map<string, HeldLease>();
+  #closing: Promise<void> | undefined;
+
+  constructor(members: Members, settings: EtcdSettings, clock: Clock) {
+    this.#members = members;
+    this.clock = clock;
+    this.link = new EtcdLink(members, clock, settings.commandTimeoutMs);
+    this.keys = new Keys(settings.prefix);
+    this.#owners = new Owners(settings.clientName);
+    this.watches = new Watches(this.link);
+    this.keepAlives = new KeepAlives(this.link);
+    this.deadlines = new DeadlineQueue(clock);
+    this.chores = new Chores(this.link);
+  }
+
+  acquire(request: LeaseRequest): void {
+    const acquisition = this.#start(request);
+    if (acquisition) this.chores.add(acquisition.wait());
+  }
+
+  tryAcquire(request: LeaseRequest): void {
+    const acquisition = this.#start(request);
+    if (acquisition) this.chores.add(acquisition.try());
+  }
+
+  hold(grant: Grant, lease: WaitingLease, place: Place): void {
+    lease.stop();
+    const held = new HeldLease(this, grant, lease, place, () => this.#held.delete(grant.owner));
+    this.#held.set(grant.owner, held);
+  }
+
+  forget(acquisition: Acquisition): void {
+    this.#acquisitions.delete(acquisition);
+  }
+
+  async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    return (await this.#held.get(grant.owner)?.refresh(ttlMs)) ?? false;
+  }
+
+  async release(grant: Grant): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    const held = this.#held.get(grant.owner);
+    this.#held.delete(grant.owner);
+    return (await held?.release()) ?? false;
+  }
+
+  onForced(grant: Grant, listener: () => void): () => void {
+    const place = this.#held.get(grant.owner)?.at;
+    if (!place || this.#closing) return () => {};
+    return this.watches.watch({
+      key: place.key,
+      deletionsOnly: true,
+      from: place.createRevision + 1,
+      onEvents: listener,
+      // What cannot be watched, the next refresh finds out.
+      onEnd: () => {},
+    });
+  }
+
+  async inspect(name: string): Promise<LockState> {
+    this.#assertOpen(name);
+    return readState(this.link, this.keys, name);
+  }
+
+  async forceRelease(name: string): Promise<boolean> {
+    this.#assertOpen(name);
+    const [first] = (await this.link.run(readLine(this.keys.line(name), 1), name)).keys;
+    if (!first) return false;
+    const place = { key: first.key, createRevision: Number(first.create_revision) };
+    const released = await this.link.run(leave(place), name);
+    // The lease of a stranger may carry other keys than this.
+    if (tagOf(first).ttlMs !== undefined) this.chores.revoke(first.lease, 1);
+    return released;
+  }
+
+  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
+    if (this.#closing) return Promise.reject(closedError(name));
+    return new StateWatch(this, name, onChange).start();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const acquisition of [...this.#acquisitions]) {
+      acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
+    }
+    for (const held of this.#held.values()) held.stop();
+    this.#held.clear();
+    const patience = pause(this.clock, this.link.commandTimeoutMs);
+    await Promise.race([this.chores.done(), patience.done]);
+    patience.stop();
+    this.watches.close();
+    this.keepAlives.close();
+    this.#members.close();
+  }
+
+  #start(request: LeaseRequest): Acquisition | undefined {
+    if (this.#closing) {
+      request.failed(closedError(request.name));
+      return undefined;
+    }
+    const acquisition = new Acquisition(this.#owners.next(request.ttlMs), request, this);
+    this.#acquisitions.add(acquisition);
+    return acquisition;
+  }
+
+  #assertOpen(name: string): void {
+    if (this.#closing) throw closedError(name);
+  }
+}
+
+function closedError(name: string): LockClosedError {
+  return new LockClosedError('the backend is closed', name);
+}
+
+/** By shape, since an application may have its own copy of etcd3. */
+function isEtcd(source: unknown): source is EtcdClient {
+  if (typeof source !== 'object' || source === null) return false;
+  return ['kv', 'leaseClient', 'watchClient'].every((name) => {
+    const service: unknown = Reflect.get(source, name);
+    return typeof service === 'object' && service !== null;
+  });
+}

@@ -1,0 +1,107 @@
+import type { Grant } from '../core/backend.ts';
+import type { Timed } from '../core/deadline-queue.ts';
+import { noAnswer } from './errors.ts';
+import { newLeaseId, tagFor } from './keys.ts';
+import { attach, grantLease, leave, type Place, readPlace } from './protocol.ts';
+import { type LeaseContext, secondsFor, type WaitingLease } from './waiting-lease.ts';
+
+/** A lease that has been granted: renewed only on demand, and ended when the TTL that was asked for is over. */
+export class HeldLease implements Timed {
+  readonly at: Place;
+  readonly grant: Grant;
+  place = -1;
+  deadline: number;
+  readonly #context: LeaseContext;
+  readonly #onOver: () => void;
+  /** The etcd leases that the key is or may be attached to, with their seconds. */
+  readonly #leases = new Map<string, number>();
+
+  /** `onOver` is called when the lease has run out. */
+  constructor(context: LeaseContext, grant: Grant, lease: WaitingLease, at: Place, onOver: () => void) {
+    this.#context = context;
+    this.grant = grant;
+    this.at = at;
+    this.#onOver = onOver;
+    this.#leases.set(lease.id, lease.seconds);
+    this.deadline = grant.deadline;
+    context.deadlines.add(this);
+  }
+
+  /** Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. */
+  async refresh(ttlMs: number): Promise<boolean> {
+    const { link, keepAlives } = this.#context;
+    const { deadline, name } = this.grant;
+    const patienceMs = Math.min(link.commandTimeoutMs, deadline - link.clock.now());
+    if (patienceMs <= 0) throw noAnswer(name);
+    const [current] = [...this.#leases.keys()].slice(-1);
+    // The key is looked at, too: somebody may have deleted it and left its lease alone.
+    const [key, renewed] = await Promise.all([
+      link.run(readPlace(this.at), name, deadline),
+      current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
+        ? keepAlives.renew(current, patienceMs)
+        : false,
+    ]);
+    if (!key) return false;
+    if (renewed && key.lease === current) return true;
+    return this.#renewWith(newLeaseId(), ttlMs);
+  }
+
+  /** Deletes the key and what it is attached to. False: it was not there any more. */
+  async release(): Promise<boolean> {
+    const { link } = this.#context;
+    const { deadline, name } = this.grant;
+    this.stop();
+    try {
+      const answer = await link.persist(leave(this.at), { giveUpAt: deadline, lockName: name });
+      // What an earlier sending may have done was done by us.
+      return answer.reply || answer.repeated;
+    } finally {
+      this.#revokeAll();
+    }
+  }
+
+  /** Leaves it to its TTL. */
+  stop(): void {
+    this.#context.deadlines.delete(this);
+  }
+
+  deadlinePassed(): void {
+    const { deadline } = this.grant;
+    if (deadline > this.#context.link.clock.now()) {
+      this.deadline = deadline;
+      this.#context.deadlines.add(this);
+      return;
+    }
+    // Nobody believes in it any more, and etcd would keep it up to a second longer.
+    this.#onOver();
+    this.#revokeAll();
+  }
+
+  /** etcd cannot change a lease's TTL, so the key moves to a new lease; it keeps its create revision. */
+  async #renewWith(leaseId: string, ttlMs: number): Promise<boolean> {
+    const { link, chores } = this.#context;
+    const { deadline, name, owner } = this.grant;
+    const seconds = secondsFor(ttlMs);
+    const before = [...this.#leases];
+    await link.run(grantLease(leaseId, seconds), name, deadline);
+    // From now on the key may be attached to either, should the answer get lost.
+    this.#leases.set(leaseId, seconds);
+    for (;;) {
+      const key = await link.run(readPlace(this.at), name, deadline);
+      if (!key) return false;
+      // Compared with what was just read: an earlier attempt that is carried out late must not undo a later one.
+      const attached = key.lease === leaseId;
+      if (attached || (await link.run(attach(key, tagFor(owner, ttlMs), leaseId), name, deadline))) break;
+    }
+    for (const [old, oldSeconds] of before) {
+      this.#leases.delete(old);
+      chores.revoke(old, oldSeconds);
+    }
+    return true;
+  }
+
+  #revokeAll(): void {
+    for (const [leaseId, seconds] of this.#leases) this.#context.chores.revoke(leaseId, seconds);
+    this.#leases.clear();
+  }
+}

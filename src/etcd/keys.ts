@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import type { IKeyValue } from 'etcd3';
+import { clientOf } from '../core/owner.ts';
+
+/** A range of keys, as etcd's requests name it. */
+export interface KeyRange {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
+}
+
+/** Whose key it is, as its value says. */
+export interface Tag {
+  readonly owner: string;
+  readonly client: string;
+  /** The TTL that was asked for, in ms; undefined for keys that are not of this library. */
+  readonly ttlMs: number | undefined;
+}
+
+const OURS = /^([\w.-]+:[0-9a-z]+:\d+) (\d+)$/;
+
+/**
+ * Where a lock's keys live: `<prefix>/<name>/<lease id in hex>`, which is the layout of `etcdctl lock <prefix>/<name>`
+ * (package concurrency of etcd's Go client). A slash within a name is escaped: the keys of `a/b` would count as waiters
+ * of `a` otherwise. So every name has a range of its own under one prefix.
+ */
+export class Keys {
+  readonly #start: string;
+
+  constructor(prefix: string) {
+    this.#start = prefix === '' ? '' : `${prefix}/`;
+  }
+
+  /** All keys of one lock: its holder and its waiters. */
+  line(name: string): KeyRange {
+    const lock = this.#lock(name);
+    // "0" is what comes right after "/".
+    return { key: Buffer.from(`${lock}/`), range_end: Buffer.from(`${lock}0`) };
+  }
+
+  place(name: string, leaseId: string): Buffer {
+    return Buffer.from(`${this.#lock(name)}/${BigInt(leaseId).toString(16)}`);
+  }
+
+  /** What `etcdctl lock` calls it. */
+  #lock(name: string): string {
+    return this.#start + name.replaceAll('%', '%25').replaceAll('/', '%2F');
+  }
+}
+
+/** A lease id that nobody else has. With an id of our own choice a resent request is harmless. */
+export function newLeaseId(): string {
+  // 63 bits, and never 0, which asks etcd to choose.
+  return String((randomBytes(8).readBigUInt64BE() >> 1n) | 1n);
+}
+
+/** The value of a key: who and for how long. */
+export function tagFor(owner: string, ttlMs: number): Buffer {
+  return Buffer.from(`${owner} ${ttlMs}`);
+}
+
+/** Reads a key's value; keys of `etcdctl lock` have none and go by the last part of the key. */
+export function tagOf({ key, value }: IKeyValue): Tag {
+  const [, owner, ttl] = OURS.exec(value.toString()) ?? [];
+  if (owner !== undefined) return { owner, client: clientOf(owner), ttlMs: Number(ttl) };
+  const text = key.toString();
+  const stranger = text.slice(text.lastIndexOf('/') + 1);
+  return { owner: stranger, client: clientOf(stranger), ttlMs: undefined };
+}

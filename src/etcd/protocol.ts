@@ -1,0 +1,174 @@
+import type { ICompare, IKeyValue, IRangeRequest, IRequestOp } from 'etcd3';
+import { isLeaseGone, isLeaseTaken, unexpectedReply } from './errors.ts';
+import type { KeyRange } from './keys.ts';
+import type { Call } from './link.ts';
+
+/**
+ * The requests. A lock's holder is whoever has the key with the lowest create revision in its line; the create revision
+ * is the fence. A key lives as long as the lease it is attached to.
+ */
+
+/** A key that stands in a line. */
+export interface Place {
+  readonly key: Buffer;
+  readonly createRevision: number;
+}
+
+/** What stands right before a place in line. */
+export interface Outlook {
+  /** Our own key; undefined when it is not there any more. */
+  readonly own: Place | undefined;
+  /** The key right before it; undefined for the first in line. */
+  readonly ahead: Buffer | undefined;
+  /** The revision at which all this was so. */
+  readonly revision: number;
+}
+
+/** The beginning of a line. */
+export interface Line {
+  readonly keys: readonly IKeyValue[];
+  readonly count: number;
+  readonly revision: number;
+}
+
+const NEWEST_FIRST = { sort_target: 'Create', sort_order: 'Descend' } as const;
+const OLDEST_FIRST = { sort_target: 'Create', sort_order: 'Ascend' } as const;
+
+/** Makes a lease; a resent request finds its own and is content. */
+export function grantLease(ID: string, seconds: number): Call<void> {
+  return async (client, options) => {
+    try {
+      await client.leaseClient.leaseGrant({ ID, TTL: seconds }, options);
+    } catch (error) {
+      if (!isLeaseTaken(error)) throw error;
+    }
+  };
+}
+
+/** Ends a lease and deletes what is attached to it; content with one that has ended. */
+export function revokeLease(ID: string): Call<void> {
+  return async (client, options) => {
+    try {
+      await client.leaseClient.leaseRevoke({ ID }, options);
+    } catch (error) {
+      if (!isLeaseGone(error)) throw error;
+    }
+  };
+}
+
+/** Seconds that a lease has left at most; undefined when there is no such lease. */
+export function secondsLeft(ID: string): Call<number | undefined> {
+  return async (client, options) => {
+    const { TTL, grantedTTL } = await client.leaseClient.leaseTimeToLive({ ID }, options);
+    // etcd rounds down what is left.
+    return Number(TTL) < 0 ? undefined : Math.min(Number(TTL) + 1, Number(grantedTTL));
+  };
+}
+
+/** Puts a key at the end of a line, unless it is there already. Undefined when its lease has ended. */
+export function join(line: KeyRange, key: Buffer, value: Buffer, lease: string): Call<Outlook | undefined> {
+  return put(line, key, value, lease, [isAbsent(key)]);
+}
+
+/** As `join`, but only into an empty line: else there is no place of our own in the answer. */
+export function joinIfFree(
+  line: KeyRange,
+  key: Buffer,
+  value: Buffer,
+  lease: string,
+): Call<Outlook | undefined> {
+  // A comparison over a range holds if it holds for every key in it.
+  return put(line, key, value, lease, [{ ...isAbsent(line.key), range_end: line.range_end } as ICompare]);
+}
+
+/** Who is before a place in line, and whether that place is still ours. */
+export function lookAhead(line: KeyRange, { key, createRevision }: Place): Call<Outlook> {
+  return async (client, options) => {
+    const range = {
+      ...line,
+      ...NEWEST_FIRST,
+      keys_only: true,
+      limit: 2,
+      max_create_revision: createRevision,
+    };
+    const { header, kvs } = await client.kv.range(range, options);
+    const [own, ahead] = kvs;
+    const revision = Number(header.revision);
+    if (!own || !isPlace(own, key, createRevision)) return { own: undefined, ahead: undefined, revision };
+    return { own: { key, createRevision }, ahead: ahead?.key, revision };
+  };
+}
+
+/** A key with its value and lease, if it is still that of this place. */
+export function readPlace({ key, createRevision }: Place): Call<IKeyValue | undefined> {
+  return async (client, options) => {
+    const { kvs } = await client.kv.range({ key }, options);
+    return kvs.find((found) => isPlace(found, key, createRevision));
+  };
+}
+
+/** Attaches a key to another lease, if nobody has touched it since it was read. */
+export function attach({ key, mod_revision }: IKeyValue, value: Buffer, lease: string): Call<boolean> {
+  return async (client, options) => {
+    const unchanged: ICompare = { key, target: 'Mod', result: 'Equal', mod_revision };
+    const success = [{ request_put: { key, value, lease } }];
+    return (await client.kv.txn({ compare: [unchanged], success }, options)).succeeded;
+  };
+}
+
+/** Deletes a key, if it is still that of this place. */
+export function leave({ key, createRevision }: Place): Call<boolean> {
+  return async (client, options) => {
+    const ours: ICompare = { key, target: 'Create', result: 'Equal', create_revision: createRevision };
+    const success = [{ request_delete_range: { key } }];
+    return (await client.kv.txn({ compare: [ours], success }, options)).succeeded;
+  };
+}
+
+/** The first of a line, or all of it, oldest first. */
+export function readLine(line: KeyRange, limit?: number): Call<Line> {
+  return async (client, options) => {
+    const range: IRangeRequest = { ...line, ...OLDEST_FIRST };
+    const { header, kvs, count } = await client.kv.range(
+      limit === undefined ? range : { ...range, limit },
+      options,
+    );
+    return { keys: kvs, count: Number(count), revision: Number(header.revision) };
+  };
+}
+
+/** One transaction: the key, if the condition holds, and what was the last in line before it. */
+function put(
+  line: KeyRange,
+  key: Buffer,
+  value: Buffer,
+  lease: string,
+  compare: ICompare[],
+): Call<Outlook | undefined> {
+  const last: IRequestOp = { request_range: { ...line, ...NEWEST_FIRST, keys_only: true, limit: 1 } };
+  const success = [last, { request_put: { key, value, lease } }];
+  const failure = [{ request_range: { key } }];
+  return async (client, options) => {
+    try {
+      const { header, succeeded, responses } = await client.kv.txn({ compare, success, failure }, options);
+      const revision = Number(header.revision);
+      const found = responses[0]?.response_range.kvs;
+      if (!found) throw unexpectedReply('the line');
+      if (succeeded) return { own: { key, createRevision: revision }, ahead: found[0]?.key, revision };
+      // There already: an earlier sending got through, and whoever was before it has to be looked up.
+      const own = found[0] && { key, createRevision: Number(found[0].create_revision) };
+      return own ? lookAhead(line, own)(client, options) : { own, ahead: undefined, revision };
+    } catch (error) {
+      if (isLeaseGone(error)) return undefined;
+      throw error;
+    }
+  };
+}
+
+function isAbsent(key: Buffer): ICompare {
+  return { key, target: 'Create', result: 'Equal', create_revision: 0 };
+}
+
+function isPlace(found: IKeyValue, key: Buffer, createRevision: number): boolean {
+  return Number(found.create_revision) === createRevision && found.key.equals(key);
+}

@@ -1,0 +1,96 @@
+import type { DeadlineQueue, Timed } from '../core/deadline-queue.ts';
+import { LockBackendError } from '../errors.ts';
+import type { Chores } from './chores.ts';
+import type { KeepAlives } from './keep-alives.ts';
+import { newLeaseId } from './keys.ts';
+import type { EtcdLink, Persistence } from './link.ts';
+import { grantLease } from './protocol.ts';
+
+export interface LeaseContext {
+  readonly link: EtcdLink;
+  readonly keepAlives: KeepAlives;
+  readonly deadlines: DeadlineQueue;
+  readonly chores: Chores;
+}
+
+/** etcd counts a lease's TTL in whole seconds. */
+export function secondsFor(ttlMs: number): number {
+  return Math.max(1, Math.ceil(ttlMs / 1_000));
+}
+
+/** An etcd lease that is kept alive, at a third of its TTL, while its owner waits. */
+export class WaitingLease implements Timed {
+  readonly id = newLeaseId();
+  readonly seconds: number;
+  place = -1;
+  deadline = Number.POSITIVE_INFINITY;
+  /** Local instant *before* the last keepalive was sent that etcd has confirmed. */
+  confirmedAt: number;
+  readonly #context: LeaseContext;
+  readonly #onGone: () => void;
+  #kept = true;
+
+  /** `onGone` is called when etcd says that the lease has ended. */
+  constructor(context: LeaseContext, ttlMs: number, onGone: () => void) {
+    this.#context = context;
+    this.#onGone = onGone;
+    this.seconds = secondsFor(ttlMs);
+    this.confirmedAt = context.link.clock.now();
+  }
+
+  /** Makes it on the server. */
+  async begin(persistence: Persistence): Promise<void> {
+    this.confirmedAt = this.#context.link.clock.now();
+    await this.#context.link.persist(grantLease(this.id, this.seconds), persistence);
+    if (this.#kept) this.#renewAt(this.confirmedAt + this.#intervalMs);
+  }
+
+  /** False when the lease has ended; rejects with `LockBackendError` when that is not known. */
+  async renew(): Promise<boolean> {
+    const { link, keepAlives } = this.#context;
+    const sentAt = link.clock.now();
+    const renewed = await keepAlives.renew(this.id, Math.min(link.commandTimeoutMs, this.#intervalMs));
+    if (renewed) this.confirmedAt = Math.max(this.confirmedAt, sentAt);
+    return renewed;
+  }
+
+  deadlinePassed(): void {
+    this.#context.chores.add(this.#keep());
+  }
+
+  /** Keeps it alive no more: its TTL decides, or whoever has it now. */
+  stop(): void {
+    this.#kept = false;
+    this.#context.deadlines.delete(this);
+  }
+
+  /** Ends it, and with it the key that is attached to it. */
+  revoke(): void {
+    this.stop();
+    this.#context.chores.revoke(this.id, this.seconds);
+  }
+
+  get #intervalMs(): number {
+    return (this.seconds * 1_000) / 3;
+  }
+
+  async #keep(): Promise<void> {
+    const { clock } = this.#context.link;
+    try {
+      if (!(await this.renew())) {
+        if (this.#kept) this.#onGone();
+        return;
+      }
+      this.#renewAt(this.confirmedAt + this.#intervalMs);
+    } catch (error) {
+      if (!(error instanceof LockBackendError)) throw error;
+      this.#renewAt(clock.now() + this.#intervalMs / 4);
+    }
+  }
+
+  #renewAt(instant: number): void {
+    if (!this.#kept) return;
+    this.deadline = instant;
+    this.#context.deadlines.add(this);
+  }
+}

@@ -1,0 +1,186 @@
+import type { IDuplexStream, IEvent, IWatchCreateRequest, IWatchRequest, IWatchResponse } from 'etcd3';
+import { type Alarm, pause } from '../core/clock.ts';
+import type { LockBackendError } from '../errors.ts';
+import { toBackendError } from './errors.ts';
+import type { EtcdLink } from './link.ts';
+import type { EtcdClient } from './members.ts';
+import { endStream } from './stream.ts';
+
+/** What is watched, and who is told. */
+export interface WatchRequest {
+  readonly key: Buffer;
+  readonly range_end?: Buffer;
+  /** Tell only of keys that are deleted. */
+  readonly deletionsOnly: boolean;
+  /** The first revision to tell of. */
+  readonly from: number;
+  onEvents(events: readonly IEvent[]): void;
+  /**
+   * No more will come: etcd has forgotten what happened since `from` (undefined: look for yourself and watch anew), or
+   * forbids to watch.
+   */
+  onEnd(failure: LockBackendError | undefined): void;
+}
+
+type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
+
+const REOPEN_MS = 50;
+const REOPEN_LONGEST_MS = 1_000;
+
+interface Watched {
+  readonly request: WatchRequest;
+  from: number;
+}
+
+/**
+ * All watches of one backend, on one stream. A stream that fails or falls silent is replaced, on another member if there
+ * is one, and every watch goes on where it was. (etcd3's own watcher attaches one after another, a round trip each.)
+ */
+export class Watches {
+  readonly #link: EtcdLink;
+  readonly #watched = new Map<string, Watched>();
+  #lastId = 0;
+  #client: EtcdClient | undefined;
+  #stream: WatchStream | undefined;
+  #opening = false;
+  #failures = 0;
+  #beat: Alarm | undefined;
+  #unanswered = false;
+  #closed = false;
+
+  constructor(link: EtcdLink) {
+    this.#link = link;
+  }
+
+  /** Begins to watch; returns how to stop. */
+  watch(request: WatchRequest): () => void {
+    const id = String(++this.#lastId);
+    const watched = { request, from: request.from };
+    this.#watched.set(id, watched);
+    if (this.#stream) this.#create(this.#stream, id, watched);
+    else void this.#open();
+    this.#armBeat();
+    return () => {
+      if (!this.#watched.delete(id)) return;
+      this.#stream?.write({ cancel_request: { watch_id: id } });
+      if (this.#watched.size === 0) this.#disarmBeat();
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watched.clear();
+    this.#drop();
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opening) return;
+    this.#opening = true;
+    while (!this.#stream && !this.#closed && this.#watched.size > 0) {
+      const client = this.#link.members.current;
+      const opening = client.watchClient.watch();
+      try {
+        this.#use(client, await this.#link.within(this.#link.commandTimeoutMs, opening));
+      } catch {
+        opening.then(endStream, () => {});
+        this.#link.members.failed(client);
+        await pause(this.#link.clock, this.#backOff()).done;
+      }
+    }
+    this.#opening = false;
+  }
+
+  #use(client: EtcdClient, stream: WatchStream): void {
+    if (this.#closed) {
+      endStream(stream);
+      return;
+    }
+    this.#client = client;
+    this.#stream = stream;
+    this.#unanswered = false;
+    stream.on('data', (response) => this.#onResponse(stream, response));
+    stream.on('error', () => this.#onFailure(stream));
+    stream.on('end', () => this.#onFailure(stream));
+    for (const [id, watched] of this.#watched) this.#create(stream, id, watched);
+  }
+
+  #create(stream: WatchStream, id: string, { request, from }: Watched): void {
+    const { key, range_end, deletionsOnly } = request;
+    const create: IWatchCreateRequest = { key, start_revision: from, watch_id: id };
+    if (range_end) create.range_end = range_end;
+    if (deletionsOnly) create.filters = ['Noput'];
+    stream.write({ create_request: create });
+  }
+
+  #onResponse(stream: WatchStream, response: IWatchResponse): void {
+    if (stream !== this.#stream) return;
+    this.#unanswered = false;
+    this.#failures = 0;
+    const watched = this.#watched.get(response.watch_id);
+    if (!watched) return;
+    if (response.canceled) this.#onCanceled(stream, watched, response);
+    const last = response.events.at(-1);
+    if (!last) return;
+    watched.from = Number(last.kv.mod_revision) + 1;
+    watched.request.onEvents(response.events);
+  }
+
+  #onCanceled(stream: WatchStream, { request }: Watched, response: IWatchResponse): void {
+    const { watch_id, compact_revision, cancel_reason } = response;
+    const failure = toBackendError(new Error(cancel_reason));
+    const compacted = Number(compact_revision) > 0;
+    if (!compacted && failure.reason !== 'denied') {
+      this.#onFailure(stream);
+      return;
+    }
+    this.#watched.delete(watch_id);
+    request.onEnd(compacted ? undefined : failure);
+  }
+
+  #onFailure(stream: WatchStream): void {
+    if (stream !== this.#stream) return;
+    if (this.#client) this.#link.members.failed(this.#client);
+    this.#drop();
+    void pause(this.#link.clock, this.#backOff()).done.then(() => this.#open());
+  }
+
+  #drop(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#disarmBeat();
+    if (stream) endStream(stream);
+    if (this.#watched.size > 0) this.#armBeat();
+  }
+
+  #backOff(): number {
+    this.#failures += 1;
+    return Math.min(REOPEN_MS * 2 ** Math.min(this.#failures - 1, 10), REOPEN_LONGEST_MS);
+  }
+
+  /** A member that is frozen or cut off says nothing, as does a quiet lock: so the stream is asked now and then. */
+  #armBeat(): void {
+    const { clock, commandTimeoutMs } = this.#link;
+    this.#beat ??= clock.callAt(clock.now() + commandTimeoutMs, () => {
+      this.#beat = undefined;
+      if (this.#watched.size === 0) return;
+      this.#ask();
+      this.#armBeat();
+    });
+  }
+
+  #ask(): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    if (this.#unanswered) {
+      this.#onFailure(stream);
+      return;
+    }
+    this.#unanswered = true;
+    stream.write({ progress_request: {} });
+  }
+
+  #disarmBeat(): void {
+    this.#beat?.cancel();
+    this.#beat = undefined;
+  }
+}

@@ -1,0 +1,256 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findEtcd } from './apt-etcd.ts';
+import { atExit } from './at-exit.ts';
+import { freePort } from './free-port.ts';
+import type { Instance } from './launch.ts';
+import { launchBinary } from './redis-binary.ts';
+import { currentRun } from './run.ts';
+import { until } from './wait.ts';
+
+const run = promisify(execFile);
+const ENV = { ...process.env, ETCDCTL_API: '3' };
+const START_ATTEMPTS = 3;
+const CTL_TIMEOUT_MS = 10_000;
+
+export interface EtcdOptions {
+  members?: 1 | 3;
+}
+
+/** Starts an etcd cluster of the `etcd` on the PATH and waits until it serves. */
+export async function startEtcd({ members = 1 }: EtcdOptions = {}): Promise<EtcdCluster> {
+  await findEtcd();
+  const { dir } = await currentRun();
+  for (let attempt = 1; ; attempt++) {
+    const cluster = new EtcdCluster(dir, await freePorts(members));
+    try {
+      await cluster.start();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      // Somebody else may have taken a port between our look and the start.
+      if (attempt === START_ATTEMPTS || !/address already in use/.test(String(error))) throw error;
+    }
+  }
+}
+
+interface Ports {
+  readonly client: number;
+  readonly peer: number;
+}
+
+/** A real cluster of one test file. */
+export class EtcdCluster implements AsyncDisposable {
+  readonly members: readonly EtcdMember[];
+  readonly urls: string[];
+  /** One URL with all members. */
+  readonly url: string;
+  readonly #dir: string;
+  readonly #forget: () => void;
+
+  /** For `startEtcd`. */
+  constructor(runDir: string, ports: readonly Ports[]) {
+    this.#dir = join(runDir, `etcd-data-${randomUUID()}`);
+    mkdirSync(this.#dir);
+    this.#forget = atExit(() => rmSync(this.#dir, { recursive: true, force: true }));
+    const peers = ports.map(({ peer }, index) => `m${index}=http://127.0.0.1:${peer}`).join();
+    this.members = ports.map((port, index) => {
+      const data = join(this.#dir, `m${index}`);
+      return new EtcdMember(runDir, `m${index}`, port, peers, data);
+    });
+    this.urls = this.members.map(({ url }) => url);
+    this.url = `etcd://${ports.map(({ client }) => `127.0.0.1:${client}`).join()}`;
+  }
+
+  async start(): Promise<void> {
+    // Together, as a member is ready only when a majority is there; and to the end, lest one is left behind.
+    const starts = await Promise.allSettled(this.members.map((member) => member.start()));
+    for (const start of starts) if (start.status === 'rejected') throw start.reason;
+    await until(() => this.serves(), { what: 'the etcd cluster to serve' });
+  }
+
+  /** Whether a majority answers. */
+  async serves(): Promise<boolean> {
+    return this.ctl('get', 'none').then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** What `etcdctl` prints. */
+  async ctl(...args: string[]): Promise<string> {
+    const endpoints = `--endpoints=${this.urls.join()}`;
+    return (await run('etcdctl', [endpoints, ...args], { env: ENV, timeout: CTL_TIMEOUT_MS })).stdout;
+  }
+
+  /** Runs `etcdctl lock`, which holds the lock until it is told to end. */
+  lock(name: string): CtlLock {
+    const args = [`--endpoints=${this.urls.join()}`, 'lock', '--ttl=20', name];
+    return new CtlLock(spawn('etcdctl', args, { env: ENV, stdio: ['ignore', 'pipe', 'ignore'] }));
+  }
+
+  /** All keys, in the order of their making. */
+  async keys(): Promise<string[]> {
+    const text = await this.ctl('get', '', '--prefix', '--keys-only', '--sort-by=CREATE');
+    return text.split('\n').filter((line) => line !== '');
+  }
+
+  /** The ids of all leases, in hex. */
+  async leases(): Promise<string[]> {
+    return (await this.ctl('lease', 'list')).split('\n').filter((line) => /^[0-9a-f]+$/.test(line));
+  }
+
+  /** The member that leads, as the members that answer see it. */
+  async leader(): Promise<EtcdMember> {
+    return until(() => this.#findLeader(), { what: 'a leader' });
+  }
+
+  /** Ends all members and removes their files; once is enough. */
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.stop()));
+    rmSync(this.#dir, { recursive: true, force: true });
+    this.#forget();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #findLeader(): Promise<EtcdMember | undefined> {
+    for (const member of this.members) {
+      const text = await member.ctl('endpoint', 'status', '-w', 'json').catch(() => '[]');
+      const ids = /"member_id":(\d+).*"leader":(\d+)/.exec(text);
+      if (ids && ids[1] === ids[2]) return member;
+    }
+    return undefined;
+  }
+}
+
+/** One member of a cluster. */
+export class EtcdMember {
+  readonly url: string;
+  readonly host = '127.0.0.1';
+  readonly port: number;
+  readonly #runDir: string;
+  readonly #args: readonly string[];
+  #instance: Instance | undefined;
+
+  constructor(runDir: string, name: string, { client, peer }: Ports, peers: string, data: string) {
+    this.url = `http://127.0.0.1:${client}`;
+    this.port = client;
+    this.#runDir = runDir;
+    const peerUrl = `http://127.0.0.1:${peer}`;
+    this.#args = [
+      ...['--name', name, '--data-dir', data, '--unsafe-no-fsync'],
+      ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
+      ...[
+        '--listen-peer-urls',
+        peerUrl,
+        '--initial-advertise-peer-urls',
+        peerUrl,
+        '--initial-cluster',
+        peers,
+      ],
+      // Short, yet with a margin for a busy machine; the shortest lease of etcd is 1.5 times the election timeout.
+      ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+    ];
+  }
+
+  async start(): Promise<void> {
+    const { port } = this;
+    const launch = {
+      port,
+      args: this.#args,
+      files: [],
+      ready: 'ready to serve client requests',
+      hostNetwork: false,
+    };
+    this.#instance = await launchBinary(launch, this.#runDir, 'etcd');
+  }
+
+  /** What `etcdctl` prints when it asks only this member. */
+  async ctl(...args: string[]): Promise<string> {
+    const options = { env: ENV, timeout: CTL_TIMEOUT_MS };
+    return (await run('etcdctl', [`--endpoints=${this.url}`, '--command-timeout=1s', ...args], options))
+      .stdout;
+  }
+
+  /** Freezes it: connections stay open, nothing is answered. */
+  async pause(): Promise<void> {
+    await this.#instance?.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#instance?.resume();
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    await this.#instance?.kill();
+  }
+
+  /** Starts it again on the same ports with its data, killed before or not. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    const instance = this.#instance;
+    this.#instance = undefined;
+    await instance?.remove();
+  }
+}
+
+/** A running `etcdctl lock`. */
+export class CtlLock implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #printed = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    const forget = atExit(() => child.kill('SIGKILL'));
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#printed += text;
+    });
+    this.#ended = new Promise((resolve) => {
+      child.once('close', () => {
+        forget();
+        resolve();
+      });
+    });
+  }
+
+  /** The key that it printed once it had the lock. */
+  get key(): string | undefined {
+    return /^(.+)\n/.exec(this.#printed)?.[1];
+  }
+
+  /** Resolves with its key when it has the lock. */
+  async held(): Promise<string> {
+    return until(() => this.key, { what: 'etcdctl lock to hold the lock' });
+  }
+
+  /** Has it release the lock and end. */
+  async release(): Promise<void> {
+    this.#child.kill('SIGINT');
+    await this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+async function freePorts(count: number): Promise<Ports[]> {
+  const ports: Ports[] = [];
+  for (let member = 0; member < count; member++) {
+    ports.push({ client: await freePort(), peer: await freePort() });
+  }
+  return ports;
+}
