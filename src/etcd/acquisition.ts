@@ -177,7 +177,10 @@ export class Acquisition extends Waiter {
     const lease = this.#lease;
     if (!lease) return false;
     try {
-      const { reply } = await link.persist(() => lease.renew(), this.#persistence);
+      const { reply } = await link.persist(
+        (_client, _options, patienceMs) => lease.renew(patienceMs),
+        this.#persistence,
+      );
       return reply;
     } catch (error) {
       if (!this.#waiting && error instanceof LockBackendError) return false;

@@ -1,6 +1,5 @@
 import type { Grant } from '../core/backend.ts';
 import type { Timed } from '../core/deadline-queue.ts';
-import { noAnswer } from './errors.ts';
 import { newLeaseId, tagFor } from './keys.ts';
 import { attach, grantLease, leave, type Place, readPlace } from './protocol.ts';
 import { type LeaseContext, secondsFor, type WaitingLease } from './waiting-lease.ts';
@@ -31,14 +30,12 @@ export class HeldLease implements Timed {
   async refresh(ttlMs: number): Promise<boolean> {
     const { link, keepAlives } = this.#context;
     const { deadline, name } = this.grant;
-    const patienceMs = Math.min(link.commandTimeoutMs, deadline - link.clock.now());
-    if (patienceMs <= 0) throw noAnswer(name);
-    const [current] = [...this.#leases.keys()].slice(-1);
+    const current = [...this.#leases.keys()].at(-1);
     // The key is looked at, too: somebody may have deleted it and left its lease alone.
     const [key, renewed] = await Promise.all([
       link.run(readPlace(this.at), name, deadline),
       current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
-        ? keepAlives.renew(current, patienceMs)
+        ? link.run((_client, _options, patienceMs) => keepAlives.renew(current, patienceMs), name, deadline)
         : false,
     ]);
     if (!key) return false;

@@ -11,8 +11,8 @@ export interface CallOptions {
   readonly deadline: number;
 }
 
-/** One command to etcd. */
-export type Call<T> = (client: EtcdClient, options: CallOptions) => Promise<T>;
+/** One command to etcd, to be answered within `patienceMs`. */
+export type Call<T> = (client: EtcdClient, options: CallOptions, patienceMs: number) => Promise<T>;
 
 export interface Persistence {
   /** Local instant after which it is not tried again. */
@@ -90,7 +90,7 @@ export class EtcdLink {
     const client = members.current;
     const ms = Math.max(1, this.#patienceMs(leftMs));
     try {
-      return await this.within(ms, call(client, { deadline: Date.now() + ms }), lockName);
+      return await this.within(ms, call(client, { deadline: Date.now() + ms }, ms), lockName);
     } catch (error) {
       if (toBackendError(error).retryable) members.failed(client);
       throw error;

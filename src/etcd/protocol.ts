@@ -148,7 +148,7 @@ function put(
   const last: IRequestOp = { request_range: { ...line, ...NEWEST_FIRST, keys_only: true, limit: 1 } };
   const success = [last, { request_put: { key, value, lease } }];
   const failure = [{ request_range: { key } }];
-  return async (client, options) => {
+  return async (client, options, patienceMs) => {
     try {
       const { header, succeeded, responses } = await client.kv.txn({ compare, success, failure }, options);
       const revision = Number(header.revision);
@@ -157,7 +157,7 @@ function put(
       if (succeeded) return { own: { key, createRevision: revision }, ahead: found[0]?.key, revision };
       // There already: an earlier sending got through, and whoever was before it has to be looked up.
       const own = found[0] && { key, createRevision: Number(found[0].create_revision) };
-      return own ? lookAhead(line, own)(client, options) : { own, ahead: undefined, revision };
+      return own ? lookAhead(line, own)(client, options, patienceMs) : { own, ahead: undefined, revision };
     } catch (error) {
       if (isLeaseGone(error)) return undefined;
       throw error;

@@ -46,10 +46,10 @@ export class WaitingLease implements Timed {
   }
 
   /** False when the lease has ended; rejects with `LockBackendError` when that is not known. */
-  async renew(): Promise<boolean> {
+  async renew(patienceMs = this.#context.link.commandTimeoutMs): Promise<boolean> {
     const { link, keepAlives } = this.#context;
     const sentAt = link.clock.now();
-    const renewed = await keepAlives.renew(this.id, Math.min(link.commandTimeoutMs, this.#intervalMs));
+    const renewed = await keepAlives.renew(this.id, Math.min(patienceMs, this.#intervalMs));
     if (renewed) this.confirmedAt = Math.max(this.confirmedAt, sentAt);
     return renewed;
   }

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import { RespFrames } from './resp-frames.ts';
 
 const TLS_HANDSHAKE = 0x16;
+/** What HTTP/2 begins with, and so gRPC. */
+const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0');
 /** The ">" of a pushed message, which answers nothing. */
 const PUSH = 0x3e;
 
@@ -71,7 +73,7 @@ export class Link {
   }
 
   #onRequests(chunk: Buffer): void {
-    if (this.#sent === 0 && chunk[0] === TLS_HANDSHAKE) this.#opaque = true;
+    if (this.#sent === 0 && isOpaque(chunk)) this.#opaque = true;
     if (this.#opaque) {
       this.#requests.push(chunk);
       return;
@@ -145,4 +147,9 @@ class Pipe {
     clearTimeout(this.#timer);
     this.#queue.length = 0;
   }
+}
+
+/** Whether a connection that begins so carries anything but RESP: it passes as it is, and nothing is swallowed. */
+function isOpaque(chunk: Buffer): boolean {
+  return chunk[0] === TLS_HANDSHAKE || chunk.subarray(0, HTTP2_PREFACE.length).equals(HTTP2_PREFACE);
 }
