@@ -50,9 +50,9 @@ export class EtcdLink {
   }
 
   /** Repeats the call until it is answered or the command timeout has passed; rejects with `LockBackendError`. */
-  async run<T>(call: Call<T>, lockName: string, answerBy = Number.POSITIVE_INFINITY): Promise<T> {
+  async run<T>(call: Call<T>, lockName?: string, answerBy = Number.POSITIVE_INFINITY): Promise<T> {
     const giveUpAt = Math.min(answerBy, this.clock.now() + this.commandTimeoutMs);
-    return (await this.persist(call, { giveUpAt, lockName })).reply;
+    return (await this.persist(call, { giveUpAt, ...(lockName !== undefined && { lockName }) })).reply;
   }
 
   /** Repeats the call until it is answered, moot or too late; at least one attempt is made. */

@@ -2,7 +2,7 @@ import type { IDuplexStream, IEvent, IWatchCreateRequest, IWatchRequest, IWatchR
 import { type Alarm, pause } from '../core/clock.ts';
 import type { LockBackendError } from '../errors.ts';
 import { toBackendError } from './errors.ts';
-import type { EtcdLink } from './link.ts';
+import type { Call, EtcdLink } from './link.ts';
 import type { EtcdClient } from './members.ts';
 import { endStream } from './stream.ts';
 
@@ -30,6 +30,8 @@ const REOPEN_LONGEST_MS = 1_000;
 interface Watched {
   readonly request: WatchRequest;
   from: number;
+  /** etcd has refused it once. */
+  refused: boolean;
 }
 
 /**
@@ -42,6 +44,8 @@ export class Watches {
   #lastId = 0;
   #client: EtcdClient | undefined;
   #stream: WatchStream | undefined;
+  /** The watches whose creation is yet to be answered, which happens in order. */
+  #unborn: string[] = [];
   #opening = false;
   #failures = 0;
   #beat: Alarm | undefined;
@@ -55,7 +59,7 @@ export class Watches {
   /** Begins to watch; returns how to stop. */
   watch(request: WatchRequest): () => void {
     const id = String(++this.#lastId);
-    const watched = { request, from: request.from };
+    const watched = { request, from: request.from, refused: false };
     this.#watched.set(id, watched);
     if (this.#stream) this.#create(this.#stream, id, watched);
     else void this.#open();
@@ -98,6 +102,7 @@ export class Watches {
     this.#client = client;
     this.#stream = stream;
     this.#unanswered = false;
+    this.#unborn = [];
     stream.on('data', (response) => this.#onResponse(stream, response));
     stream.on('error', () => this.#onFailure(stream));
     stream.on('end', () => this.#onFailure(stream));
@@ -109,6 +114,7 @@ export class Watches {
     const create: IWatchCreateRequest = { key, start_revision: from, watch_id: id };
     if (range_end) create.range_end = range_end;
     if (deletionsOnly) create.filters = ['Noput'];
+    this.#unborn.push(id);
     stream.write({ create_request: create });
   }
 
@@ -116,25 +122,37 @@ export class Watches {
     if (stream !== this.#stream) return;
     this.#unanswered = false;
     this.#failures = 0;
-    const watched = this.#watched.get(response.watch_id);
+    // A watch that is refused is told so under the id −1.
+    const id = response.created ? (this.#unborn.shift() ?? response.watch_id) : response.watch_id;
+    const watched = this.#watched.get(id);
     if (!watched) return;
-    if (response.canceled) this.#onCanceled(stream, watched, response);
+    if (response.canceled) this.#onCanceled(stream, id, watched, response);
     const last = response.events.at(-1);
     if (!last) return;
     watched.from = Number(last.kv.mod_revision) + 1;
+    watched.refused = false;
     watched.request.onEvents(response.events);
   }
 
-  #onCanceled(stream: WatchStream, { request }: Watched, response: IWatchResponse): void {
-    const { watch_id, compact_revision, cancel_reason } = response;
+  #onCanceled(stream: WatchStream, id: string, watched: Watched, response: IWatchResponse): void {
+    const { compact_revision, cancel_reason } = response;
     const failure = toBackendError(new Error(cancel_reason));
     const compacted = Number(compact_revision) > 0;
-    if (!compacted && failure.reason !== 'denied') {
-      this.#onFailure(stream);
+    if (compacted || (failure.reason === 'denied' && watched.refused)) {
+      this.#watched.delete(id);
+      watched.request.onEnd(compacted ? undefined : failure);
       return;
     }
-    this.#watched.delete(watch_id);
-    request.onEnd(compacted ? undefined : failure);
+    watched.refused = failure.reason === 'denied';
+    if (watched.refused) void this.#renewToken(stream, watched);
+    else this.#onFailure(stream);
+  }
+
+  /** A stream keeps the token it was opened with, and tokens end; etcd3 gets a new one when a command is refused. */
+  async #renewToken(stream: WatchStream, { request: { key } }: Watched): Promise<void> {
+    const probe: Call<unknown> = (client, options) => client.kv.range({ key, keys_only: true }, options);
+    await this.#link.run(probe).catch(() => {});
+    this.#onFailure(stream);
   }
 
   #onFailure(stream: WatchStream): void {

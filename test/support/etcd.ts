@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findEtcd } from './apt-etcd.ts';
@@ -18,14 +19,16 @@ const CTL_TIMEOUT_MS = 10_000;
 
 export interface EtcdOptions {
   members?: 1 | 3;
+  /** Clients speak TLS; what they need to trust is `certificate()` of the member. */
+  tls?: boolean;
 }
 
 /** Starts an etcd cluster of the `etcd` on the PATH and waits until it serves. */
-export async function startEtcd({ members = 1 }: EtcdOptions = {}): Promise<EtcdCluster> {
+export async function startEtcd({ members = 1, tls = false }: EtcdOptions = {}): Promise<EtcdCluster> {
   await findEtcd();
   const { dir } = await currentRun();
   for (let attempt = 1; ; attempt++) {
-    const cluster = new EtcdCluster(dir, await freePorts(members));
+    const cluster = new EtcdCluster(dir, await freePorts(members), tls);
     try {
       await cluster.start();
       return cluster;
@@ -42,6 +45,13 @@ interface Ports {
   readonly peer: number;
 }
 
+/** What a member is told of its cluster. */
+interface Seat {
+  readonly name: string;
+  readonly peers: string;
+  readonly data: string;
+}
+
 /** A real cluster of one test file. */
 export class EtcdCluster implements AsyncDisposable {
   readonly members: readonly EtcdMember[];
@@ -52,17 +62,18 @@ export class EtcdCluster implements AsyncDisposable {
   readonly #forget: () => void;
 
   /** For `startEtcd`. */
-  constructor(runDir: string, ports: readonly Ports[]) {
+  constructor(runDir: string, ports: readonly Ports[], tls: boolean) {
+    const scheme = tls ? 'https' : 'http';
     this.#dir = join(runDir, `etcd-data-${randomUUID()}`);
     mkdirSync(this.#dir);
     this.#forget = atExit(() => rmSync(this.#dir, { recursive: true, force: true }));
     const peers = ports.map(({ peer }, index) => `m${index}=http://127.0.0.1:${peer}`).join();
     this.members = ports.map((port, index) => {
       const data = join(this.#dir, `m${index}`);
-      return new EtcdMember(runDir, `m${index}`, port, peers, data);
+      return new EtcdMember(runDir, scheme, port, { name: `m${index}`, peers, data });
     });
     this.urls = this.members.map(({ url }) => url);
-    this.url = `etcd://${ports.map(({ client }) => `127.0.0.1:${client}`).join()}`;
+    this.url = `${tls ? scheme : 'etcd'}://${ports.map(({ client }) => `127.0.0.1:${client}`).join()}`;
   }
 
   async start(): Promise<void> {
@@ -83,6 +94,8 @@ export class EtcdCluster implements AsyncDisposable {
   /** What `etcdctl` prints. */
   async ctl(...args: string[]): Promise<string> {
     const endpoints = `--endpoints=${this.urls.join()}`;
+    // It trusts whomever it finds, as it would otherwise have to be told of a certificate.
+    if (this.url.startsWith('https')) args.push('--insecure-transport=false', '--insecure-skip-tls-verify');
     return (await run('etcdctl', [endpoints, ...args], { env: ENV, timeout: CTL_TIMEOUT_MS })).stdout;
   }
 
@@ -135,16 +148,19 @@ export class EtcdMember {
   readonly host = '127.0.0.1';
   readonly port: number;
   readonly #runDir: string;
+  readonly #data: string;
   readonly #args: readonly string[];
   #instance: Instance | undefined;
 
-  constructor(runDir: string, name: string, { client, peer }: Ports, peers: string, data: string) {
-    this.url = `http://127.0.0.1:${client}`;
+  constructor(runDir: string, scheme: string, { client, peer }: Ports, { name, peers, data }: Seat) {
+    this.url = `${scheme}://127.0.0.1:${client}`;
     this.port = client;
+    this.#data = data;
     this.#runDir = runDir;
     const peerUrl = `http://127.0.0.1:${peer}`;
     this.#args = [
       ...['--name', name, '--data-dir', data, '--unsafe-no-fsync'],
+      ...(scheme === 'https' ? ['--auto-tls'] : []),
       ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
       ...[
         '--listen-peer-urls',
@@ -176,6 +192,11 @@ export class EtcdMember {
     const options = { env: ENV, timeout: CTL_TIMEOUT_MS };
     return (await run('etcdctl', [`--endpoints=${this.url}`, '--command-timeout=1s', ...args], options))
       .stdout;
+  }
+
+  /** The certificate that it has made for itself. */
+  async certificate(): Promise<Buffer> {
+    return readFile(join(this.#data, 'fixtures', 'client', 'cert.pem'));
   }
 
   /** Freezes it: connections stay open, nothing is answered. */
