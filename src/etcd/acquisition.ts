@@ -3,6 +3,7 @@ import type { Grant, LeaseRequest } from '../core/backend.ts';
 import { leaseDeadline } from '../core/deadline.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockBackendError } from '../errors.ts';
+import { ofLock } from './errors.ts';
 import { type KeyRange, type Keys, tagFor } from './keys.ts';
 import type { Call, Persistence } from './link.ts';
 import { join, joinIfFree, lookAhead, type Outlook, type Place, readLine } from './protocol.ts';
@@ -103,7 +104,7 @@ export class Acquisition extends Waiter {
   async #lineUp(how: typeof join, persistence: Persistence): Promise<Outlook | undefined> {
     const { link, keys } = this.#context;
     const { name, ttlMs } = this.request;
-    const lease = new WaitingLease(this.#context, ttlMs, () => this.#news.resolve());
+    const lease = new WaitingLease(this.#context, ttlMs, this.#onEnd);
     this.#lease = lease;
     await lease.begin(persistence);
     await this.#turn?.come;
@@ -144,15 +145,18 @@ export class Acquisition extends Waiter {
         deletionsOnly: true,
         from: revision + 1,
         onEvents: () => this.#news.resolve(),
-        onEnd: (failure) => {
-          if (failure) this.fail(failure);
-          this.#news.resolve();
-        },
+        onEnd: this.#onEnd,
       }),
     );
     await this.#news.promise;
     for (const stop of stops) stop();
   }
+
+  /** A lease or a watch has ended: a look tells what that means, unless it is known already. */
+  readonly #onEnd = (failure?: LockBackendError): void => {
+    if (failure) this.fail(ofLock(failure, this.request.name));
+    this.#news.resolve();
+  };
 
   async #look(own: Place): Promise<Outlook> {
     return (await this.#context.link.persist(lookAhead(this.#line, own), this.#persistence)).reply;
@@ -195,9 +199,7 @@ export class Acquisition extends Waiter {
   }
 
   #outage(): LockBackendError | undefined {
-    const outage = this.#context.link.outage;
-    if (!outage) return undefined;
-    const { reason, retryable, message, cause } = outage;
-    return new LockBackendError(message, { reason, retryable }, { lockName: this.request.name, cause });
+    const { outage } = this.#context.link;
+    return outage && ofLock(outage, this.request.name);
   }
 }

@@ -151,6 +151,7 @@ export class EtcdBackend implements LockBackend, AcquisitionContext {
     const patience = pause(this.clock, this.link.commandTimeoutMs);
     await Promise.race([this.chores.done(), patience.done]);
     patience.stop();
+    this.link.end();
     this.watches.close();
     this.keepAlives.close();
     this.#members.close();

@@ -14,6 +14,7 @@ export class HeldLease implements Timed {
   readonly #onOver: () => void;
   /** The etcd leases that the key is or may be attached to, with their seconds. */
   readonly #leases = new Map<string, number>();
+  #over = false;
 
   /** `onOver` is called when the lease has run out. */
   constructor(context: LeaseContext, grant: Grant, lease: WaitingLease, at: Place, onOver: () => void) {
@@ -40,7 +41,12 @@ export class HeldLease implements Timed {
     ]);
     if (!key) return false;
     if (renewed && key.lease === current) return true;
-    return this.#renewWith(newLeaseId(), ttlMs);
+    try {
+      return await this.#renewWith(newLeaseId(), ttlMs);
+    } finally {
+      // Released or run out meanwhile: what was made since is nobody's.
+      if (this.#over) this.#revokeAll();
+    }
   }
 
   /** Deletes the key and what it is attached to. False: it was not there any more. */
@@ -48,6 +54,7 @@ export class HeldLease implements Timed {
     const { link } = this.#context;
     const { deadline, name } = this.grant;
     this.stop();
+    this.#over = true;
     try {
       const answer = await link.persist(leave(this.at), { giveUpAt: deadline, lockName: name });
       // What an earlier sending may have done was done by us.
@@ -70,6 +77,7 @@ export class HeldLease implements Timed {
       return;
     }
     // Nobody believes in it any more, and etcd would keep it up to a second longer.
+    this.#over = true;
     this.#onOver();
     this.#revokeAll();
   }
@@ -85,7 +93,10 @@ export class HeldLease implements Timed {
     this.#leases.set(leaseId, seconds);
     for (;;) {
       const key = await link.run(readPlace(this.at), name, deadline);
-      if (!key) return false;
+      if (!key) {
+        this.#over = true;
+        return false;
+      }
       // Compared with what was just read: an earlier attempt that is carried out late must not undo a later one.
       const attached = key.lease === leaseId;
       if (attached || (await link.run(attach(key, tagFor(owner, ttlMs), leaseId), name, deadline))) break;

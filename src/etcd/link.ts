@@ -37,6 +37,7 @@ export class EtcdLink {
   readonly members: Members;
   readonly commandTimeoutMs: number;
   #failure: LockBackendError | undefined;
+  #ended = false;
 
   constructor(members: Members, clock: Clock, commandTimeoutMs: number) {
     this.members = members;
@@ -47,6 +48,11 @@ export class EtcdLink {
   /** What is wrong, if the last command failed for want of a server. */
   get outage(): LockBackendError | undefined {
     return this.#failure;
+  }
+
+  /** Nothing is repeated any more. */
+  end(): void {
+    this.#ended = true;
   }
 
   /** Repeats the call until it is answered or the command timeout has passed; rejects with `LockBackendError`. */
@@ -67,9 +73,10 @@ export class EtcdLink {
         if (!failure.retryable) throw failure;
         this.#failure = failure;
         const delayMs = backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS);
-        if (moot?.() || this.clock.now() + delayMs >= giveUpAt) throw failure;
+        const futile = () => this.#ended || moot?.() === true;
+        if (futile() || this.clock.now() + delayMs >= giveUpAt) throw failure;
         await pause(this.clock, delayMs).done;
-        if (moot?.()) throw failure;
+        if (futile()) throw failure;
       }
     }
   }

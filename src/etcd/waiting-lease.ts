@@ -27,13 +27,13 @@ export class WaitingLease implements Timed {
   /** Local instant *before* the last keepalive was sent that etcd has confirmed. */
   confirmedAt: number;
   readonly #context: LeaseContext;
-  readonly #onGone: () => void;
+  readonly #onEnd: (failure?: LockBackendError) => void;
   #kept = true;
 
-  /** `onGone` is called when etcd says that the lease has ended. */
-  constructor(context: LeaseContext, ttlMs: number, onGone: () => void) {
+  /** `onEnd` is called when etcd says that the lease has ended, or can't be asked any more. */
+  constructor(context: LeaseContext, ttlMs: number, onEnd: (failure?: LockBackendError) => void) {
     this.#context = context;
-    this.#onGone = onGone;
+    this.#onEnd = onEnd;
     this.seconds = secondsFor(ttlMs);
     this.confirmedAt = context.link.clock.now();
   }
@@ -78,13 +78,14 @@ export class WaitingLease implements Timed {
     const { clock } = this.#context.link;
     try {
       if (!(await this.renew())) {
-        if (this.#kept) this.#onGone();
+        if (this.#kept) this.#onEnd();
         return;
       }
       this.#renewAt(this.confirmedAt + this.#intervalMs);
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
-      this.#renewAt(clock.now() + this.#intervalMs / 4);
+      if (!error.retryable && this.#kept) this.#onEnd(error);
+      else this.#renewAt(clock.now() + this.#intervalMs / 4);
     }
   }
 

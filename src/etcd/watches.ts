@@ -85,9 +85,11 @@ export class Watches {
       const opening = client.watchClient.watch();
       try {
         this.#use(client, await this.#link.within(this.#link.commandTimeoutMs, opening));
-      } catch {
+      } catch (error) {
         opening.then(endStream, () => {});
         this.#link.members.failed(client);
+        const failure = toBackendError(error);
+        if (!failure.retryable) this.#endAll(failure);
         await pause(this.#link.clock, this.#backOff()).done;
       }
     }
@@ -168,6 +170,14 @@ export class Watches {
     this.#disarmBeat();
     if (stream) endStream(stream);
     if (this.#watched.size > 0) this.#armBeat();
+  }
+
+  /** No stream is to be had any more: the client was closed, or lets us in no more. */
+  #endAll(failure: LockBackendError): void {
+    const all = [...this.#watched.values()];
+    this.#watched.clear();
+    this.#disarmBeat();
+    for (const { request } of all) request.onEnd(failure);
   }
 
   #backOff(): number {

@@ -1,3 +1,4 @@
+import { Etcd3 } from 'etcd3';
 import { describe, expect, it } from 'vitest';
 import { etcdBackend } from '../../src/etcd/backend.ts';
 import { type Lock, LockClient, type LockCreator } from '../../src/index.ts';
@@ -216,6 +217,24 @@ describe('a link that breaks', () => {
     expect(states).toEqual([undefined, lock.owner]);
     await watching.return?.();
     await following;
+  });
+});
+
+describe('a client of the user', () => {
+  it('row 49: fails who waits when it is closed and its stream has ended', async () => {
+    await using etcd = await startEtcd();
+    await using clients = new Clients();
+    const holder = clients.creatorOn(etcd.url);
+    await holder.acquire(30_000);
+    const own = new Etcd3({ hosts: etcd.urls });
+    await using client = new LockClient(etcdBackend(own));
+    const waiting = client.creator('lock').acquire(30_000);
+    await queued(holder, 1);
+    const expected = { code: 'ERR_LOCK_BACKEND', retryable: false, lockName: 'lock' };
+    const rejected = expect(waiting).rejects.toMatchObject(expected);
+    own.close();
+    await etcd.members[0]?.restart();
+    await rejected;
   });
 });
 
