@@ -142,7 +142,8 @@ describe('a lease that is gone', () => {
       order.push(what);
       return granted.release();
     };
-    const first = client().creator('line').acquire(30_000).then(note('revoked'));
+    // Its next keepalive, which would find out as well, is due in ten minutes.
+    const first = client().creator('line').acquire(1_800_000).then(note('revoked'));
     await queued(holder, 1);
     const second = client().creator('line').acquire(30_000).then(note('other'));
     await queued(holder, 2);
@@ -167,6 +168,28 @@ describe('a lease that is gone', () => {
     expect((await etcd.keys())[1]).toBe(key);
     await lock.release();
     expect((await waiting).remaining).toBeGreaterThan(100);
+  });
+
+  it('is kept alive no more once the lock is granted', async () => {
+    const creator = client().creator('ageing');
+    const lock = await creator.acquire(3_000);
+    await until(
+      async () => {
+        const [holder] = (await creator.inspect()).holders;
+        if (holder?.owner !== lock.owner) throw new Error('the lease ended without having aged');
+        return holder.remainingTtl <= 1_000;
+      },
+      { what: 'less than a second to be left' },
+    );
+  });
+
+  it('ends when the TTL that was asked for is over, although etcd counts in whole seconds', async () => {
+    const creator = client().creator('short');
+    await creator.acquire(1_050);
+    const start = performance.now();
+    await (await client().creator('short').acquire(30_000)).release();
+    expect(performance.now() - start).toBeLessThan(1_900);
+    await until(async () => (await etcd.leases()).length === 0, { what: 'both leases to end' });
   });
 
   it('is replaced when it is refreshed with another TTL, with the same fence and place', async () => {
