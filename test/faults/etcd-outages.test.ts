@@ -127,19 +127,23 @@ describe('a link that breaks', () => {
     expect(await etcd.keys()).toHaveLength(1);
   });
 
-  it('row 4: nothing is left of an acquire that timed out on its way', async () => {
-    await using etcd = await startEtcd();
-    await using proxy = await startProxy(etcd.members[0]!);
-    await using clients = new Clients();
-    const creator = clients.creatorOn(throughProxy(proxy));
-    await creator.inspect();
-    proxy.stallReplies();
-    await expect(creator.acquire(30_000, 100)).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
-    await until(async () => (await etcd.leases()).length === 1, { what: 'the lease to be made' });
-    proxy.flow();
-    await until(async () => (await etcd.leases()).length === 0, { what: 'the lease to be revoked' });
-    expect(await etcd.keys()).toEqual([]);
-  });
+  it.each(['late', 'lost'])(
+    'row 4: nothing is left of an acquire that timed out, its answer %s',
+    async (end) => {
+      await using etcd = await startEtcd();
+      await using proxy = await startProxy(etcd.members[0]!);
+      await using clients = new Clients();
+      const creator = clients.creatorOn(throughProxy(proxy));
+      await creator.inspect();
+      proxy.stallReplies();
+      await expect(creator.acquire(30_000, 100)).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+      await until(async () => (await etcd.leases()).length === 1, { what: 'the lease to be made' });
+      if (end === 'lost') proxy.cut();
+      proxy.flow();
+      await until(async () => (await etcd.leases()).length === 0, { what: 'the lease to be revoked' });
+      expect(await etcd.keys()).toEqual([]);
+    },
+  );
 
   it('row 7: the lease counts from before it was asked for', async () => {
     await using etcd = await startEtcd();

@@ -107,6 +107,18 @@ describe('together with etcdctl lock', () => {
   });
 });
 
+it('rows 32 and 33: a try never stands in line, not even for a moment', async () => {
+  const creators = Array.from({ length: 8 }, () => client().creator('tried'));
+  await Promise.all(creators.map((creator) => creator.inspect()));
+  const tries = await Promise.all(creators.map((creator) => creator.tryAcquire(30_000)));
+  const [winner, ...others] = tries.filter((lock) => lock !== null);
+  expect(others).toEqual([]);
+  await winner?.release();
+  const next = await creators[0]!.acquire(30_000);
+  // Every key that is put or deleted counts; these are one release and one acquire.
+  expect(next.fencingToken).toBe(winner!.fencingToken + 2);
+});
+
 describe('a lease that is gone', () => {
   it('row 8: is told to the holder at once, and not made again by a refresh', async () => {
     const creator = client().creator('revoked');
