@@ -42,7 +42,7 @@ export function etcdBackend(
   throw new LockArgumentError('source', source, 'an Etcd3 instance, a URL or an array of URLs');
 }
 
-export class EtcdBackend implements LockBackend, AcquisitionContext {
+class EtcdBackend implements LockBackend, AcquisitionContext {
   readonly kind = 'etcd';
   readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;

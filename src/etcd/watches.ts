@@ -129,10 +129,10 @@ export class Watches {
     const watched = this.#watched.get(id);
     if (!watched) return;
     if (response.canceled) this.#onCanceled(stream, id, watched, response);
+    else watched.refused = false;
     const last = response.events.at(-1);
     if (!last) return;
     watched.from = Number(last.kv.mod_revision) + 1;
-    watched.refused = false;
     watched.request.onEvents(response.events);
   }
 
