@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findEtcd } from './apt-etcd.ts';
 import { atExit } from './at-exit.ts';
+import { CtlLock } from './etcdctl-lock.ts';
 import { freePort } from './free-port.ts';
 import type { Instance } from './launch.ts';
 import { launchBinary } from './redis-binary.ts';
@@ -223,48 +224,6 @@ export class EtcdMember {
     const instance = this.#instance;
     this.#instance = undefined;
     await instance?.remove();
-  }
-}
-
-/** A running `etcdctl lock`. */
-export class CtlLock implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
-  #printed = '';
-
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    const forget = atExit(() => child.kill('SIGKILL'));
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.#printed += text;
-    });
-    this.#ended = new Promise((resolve) => {
-      child.once('close', () => {
-        forget();
-        resolve();
-      });
-    });
-  }
-
-  /** The key that it printed once it had the lock. */
-  get key(): string | undefined {
-    return /^(.+)\n/.exec(this.#printed)?.[1];
-  }
-
-  /** Resolves with its key when it has the lock. */
-  async held(): Promise<string> {
-    return until(() => this.key, { what: 'etcdctl lock to hold the lock' });
-  }
-
-  /** Has it release the lock and end. */
-  async release(): Promise<void> {
-    this.#child.kill('SIGINT');
-    await this.#ended;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
   }
 }
 
