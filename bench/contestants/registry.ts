@@ -96,10 +96,19 @@ export const BARE: Contestant = {
   load: async () => (await import('./bare-pair.ts')).connect,
 };
 
+/** Ours, on whatever engine the URL names. */
+export const ENGINE: Contestant = {
+  id: 'engine',
+  kind: 'ours',
+  note: 'by URL',
+  ioredis: false,
+  load: async () => (await import('./engine.ts')).connect,
+};
+
 export const OURS = contestant('batonlock');
 
 export function contestant(id: string): Contestant {
-  const found = [...CONTESTANTS, BARE].find((candidate) => candidate.id === id);
+  const found = [...CONTESTANTS, BARE, ENGINE].find((candidate) => candidate.id === id);
   if (!found) throw new Error(`there is no contestant "${id}"`);
   return found;
 }
