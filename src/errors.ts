@@ -71,7 +71,7 @@ export class LockLostError extends LockError {
 
 /** The server could not be asked, or refused. `cause` is the underlying error. */
 export class LockBackendError extends LockError {
-  readonly code = 'ERR_LOCK_BACKEND';
+  readonly code: 'ERR_LOCK_BACKEND' | 'ERR_LOCK_QUORUM' = 'ERR_LOCK_BACKEND';
   readonly reason: BackendFault;
   /** Whether the same request may succeed later without anybody changing a setting. */
   readonly retryable: boolean;
@@ -96,6 +96,35 @@ export class ReplicationError extends LockBackendError {
     this.confirmed = confirmed;
     this.wanted = wanted;
   }
+}
+
+/** One server that did not do what we asked of it. */
+export interface ServerError {
+  /** Host and port, path or name; never with credentials. */
+  readonly server: string;
+  readonly error: Error;
+}
+
+/** Of several independent servers, too few did what we asked: the outcome is unknown, or there was none. */
+export class QuorumError extends LockBackendError {
+  override readonly code = 'ERR_LOCK_QUORUM';
+  /** The servers that failed, one entry for each, in the order in which the backend was given them. */
+  readonly errors: readonly ServerError[];
+
+  /** `needed` of `total` servers had to agree. */
+  constructor(errors: readonly ServerError[], needed: number, total: number, lockName: string) {
+    const reasons = errors.map(({ server, error }) => `${server}: ${error.message}`).join('; ');
+    const lasting = errors.map(({ error }) => error).filter(isLasting);
+    const hopeless = lasting.length > total - needed;
+    const reason = hopeless ? (lasting[0]?.reason ?? 'unavailable') : 'unavailable';
+    const message = `fewer than ${needed} of ${total} servers could be asked: ${reasons || 'no answer'}`;
+    super(message, { reason, retryable: !hopeless }, { lockName, cause: errors[0]?.error });
+    this.errors = errors;
+  }
+}
+
+function isLasting(error: Error): error is LockBackendError {
+  return error instanceof LockBackendError && !error.retryable;
 }
 
 /** The creator or client was closed, or the lease was already released. */

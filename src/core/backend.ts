@@ -76,6 +76,8 @@ export interface LockBackend {
     readonly counters: boolean;
   };
   readonly clock: Clock;
+  /** How far clocks may run apart, as a part of the TTL (0 … 1); 0.01 when left out. */
+  readonly driftFactor?: number;
   /** Waits in line. */
   acquire(request: LeaseRequest): void;
   /** One try, no queueing. */

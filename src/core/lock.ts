@@ -95,7 +95,7 @@ export class Lock {
     checkTtl(ttl);
     this.assertHeld();
     const grant = this.#grant;
-    const deadline = leaseDeadline(this.#backend.clock.now(), ttl);
+    const deadline = leaseDeadline(this.#backend.clock.now(), ttl, this.#backend.driftFactor);
     const turn = ++this.#refreshes;
     // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
     grant.ttlMs = ttl;

@@ -5,7 +5,8 @@ import { Linked } from './linked-set.ts';
 
 /** One request that a backend works on: its owner id, its wait deadline and its ways to end. */
 export abstract class Waiter extends Linked implements Canceller, Timed {
-  readonly owner: string;
+  /** What it is known by to the server. */
+  owner: string;
   readonly request: LeaseRequest;
   outcome: 'waiting' | 'granted' | 'refused' | 'failed' = 'waiting';
   /** What was granted. */

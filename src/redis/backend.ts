@@ -25,35 +25,40 @@ export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
   readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
+  readonly link: CommandLink;
+  readonly protocol: Protocol;
   readonly #redis: Connection;
   readonly #owned: boolean;
   readonly #settings: RedisSettings;
   readonly #keys: Keys;
-  readonly #link: CommandLink;
   readonly #subscriber: Subscriber;
   readonly #inboxes: Inboxes;
-  readonly #protocol: Protocol;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
   readonly #replication: Replication | undefined;
   #closing: Promise<void> | undefined;
 
   /** `owned`: the command connection is ours to end. */
-  constructor(redis: Connection, settings: RedisSettings, clock: Clock, owned: boolean) {
+  constructor(
+    redis: Connection,
+    settings: RedisSettings,
+    clock: Clock,
+    owned: boolean,
+    owners = new Owners(settings.clientName),
+  ) {
     this.#redis = redis;
     this.#owned = owned;
     this.#settings = settings;
     this.clock = clock;
-    const owners = new Owners(settings.clientName);
     this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
-    this.#protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
+    this.protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
     this.#leases = new Leases(clock);
-    this.#link = new CommandLink(redis, clock, settings.commandTimeoutMs);
+    this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
     this.#inboxes = this.#inboxesOf(owners.client);
     this.#line = new WaitingLine({
-      link: this.#link,
-      protocol: this.#protocol,
+      link: this.link,
+      protocol: this.protocol,
       clock,
       owners,
       inboxes: this.#inboxes,
@@ -77,20 +82,24 @@ export class RedisBackend implements LockBackend {
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
     this.#assertOpen(grant.name);
-    const { reply } = await this.#link.run(
-      this.#protocol.refresh(grant.name, grant.owner, ttlMs),
+    const { reply } = await this.link.run(
+      this.protocol.refresh(grant.name, grant.owner, ttlMs),
       grant.deadline,
     );
     return Number(reply) === 1;
   }
 
-  release(grant: Grant): Promise<boolean> {
+  /** `retrying` is called if the first sending fails. */
+  release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
     this.#leases.delete(grant);
-    const call = this.#protocol.release(grant.name, grant.owner);
+    const call = this.protocol.release(grant.name, grant.owner);
     return new Promise((resolve) => {
-      const release = new Release(resolve, (failure) => this.#releaseAgain(call, grant, failure));
-      this.#link.send(call, Number.POSITIVE_INFINITY, release);
+      const release = new Release(resolve, (failure) => {
+        retrying?.();
+        return this.#releaseAgain(call, grant, failure);
+      });
+      this.link.send(call, Number.POSITIVE_INFINITY, release);
     });
   }
 
@@ -98,10 +107,15 @@ export class RedisBackend implements LockBackend {
   async #releaseAgain(call: ScriptCall, grant: Grant, failure?: LockBackendError): Promise<boolean> {
     for (let reason = failure; ; reason = undefined) {
       const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
-      const answer = await this.#link.persist(call, grant.deadline, persistence);
+      const answer = await this.link.persist(call, grant.deadline, persistence);
       const outcome = Number(answer?.reply);
       if (outcome !== 2) return outcome === 1 || answer?.repeated === true;
     }
+  }
+
+  /** Makes the server forget an owner id, until it has answered or the TTL has passed. */
+  giveBack(name: string, owner: string): void {
+    if (!this.#closing) this.#line.chase(name, owner);
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
@@ -117,22 +131,22 @@ export class RedisBackend implements LockBackend {
 
   async inspect(name: string): Promise<LockState> {
     this.#assertOpen(name);
-    const { state } = await readState({ link: this.#link, protocol: this.#protocol }, name, '');
+    const { state } = await readState({ link: this.link, protocol: this.protocol }, name, '');
     return state;
   }
 
   async forceRelease(name: string): Promise<boolean> {
     this.#assertOpen(name);
     for (;;) {
-      const { reply } = await this.#link.run(this.#protocol.release(name, 'force'));
+      const { reply } = await this.link.run(this.protocol.release(name, 'force'));
       if (Number(reply) !== 2) return Number(reply) === 1;
     }
   }
 
   watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
     const context = {
-      link: this.#link,
-      protocol: this.#protocol,
+      link: this.link,
+      protocol: this.protocol,
       clock: this.clock,
       subscriber: this.#subscriber,
       safetyNetMs: this.#settings.safetyNetMs,
@@ -148,13 +162,13 @@ export class RedisBackend implements LockBackend {
   async #close(): Promise<void> {
     this.#line.failAll((name) => new LockClosedError('closed while waiting', name));
     const patience = pause(this.clock, this.#settings.commandTimeoutMs);
-    await Promise.race([this.#line.chased().then(() => this.#link.drained()), patience.done]);
+    await Promise.race([this.#line.chased().then(() => this.link.drained()), patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
     this.#replication?.close();
     this.#inboxes.close();
     this.#subscriber.close();
-    this.#link.close();
+    this.link.close();
     if (this.#owned) this.#redis.disconnect();
   }
 
@@ -195,7 +209,7 @@ export class RedisBackend implements LockBackend {
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
   readonly #onEnd = (): void => {
-    this.#line.failAll((name) => this.#link.outage(name) ?? connectionEnded(name));
+    this.#line.failAll((name) => this.link.outage(name) ?? connectionEnded(name));
   };
 
   /**
@@ -204,7 +218,7 @@ export class RedisBackend implements LockBackend {
    */
   readonly #onError = (error: Error): void => {
     if ('command' in error && Reflect.get(Object(error.command), 'name') === 'select')
-      this.#link.refuse(error);
+      this.link.refuse(error);
   };
 
   #receive(message: InboxMessage): void {

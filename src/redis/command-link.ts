@@ -40,6 +40,9 @@ export class CommandLink implements LinkOfCall {
   readonly #unlisten: () => void;
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
+  #onHealth: (() => void) | undefined;
+  /** Since when nothing has been answered although something was asked, as a local instant. */
+  #unheardSince: number | undefined;
   #refusal: Error | undefined;
   #closed = false;
   #cuts = 0;
@@ -53,15 +56,38 @@ export class CommandLink implements LinkOfCall {
     this.#lastError = new LastError(redis);
     this.#unlisten = onCut(redis, () => {
       this.#cuts += 1;
+      this.#onHealth?.();
     });
-    redis.on('ready', this.#wake);
+    redis.on('ready', this.#onReady);
     redis.on('end', this.#wake);
+  }
+
+  /**
+   * Whether a command has a chance: the link is up and the server answers, or none of it has been tried yet. A server
+   * counts as silent when it has answered nothing for as long as we wait for one command.
+   */
+  get usable(): boolean {
+    if (this.#ended || this.silent) return false;
+    const { status } = this.redis;
+    if (status === 'ready' || status === 'wait') return true;
+    const connecting = status === 'connecting' || status === 'connect';
+    return connecting && this.#cuts === 0 && this.#lastError.get() === undefined;
+  }
+
+  get silent(): boolean {
+    return this.#unheardSince !== undefined && this.#clock.now() >= this.#unheardSince + this.patienceMs;
+  }
+
+  /** Calls `listener` when `usable` may have changed: at once after a cut or a reconnect, else when it is noticed. */
+  onHealth(listener: () => void): void {
+    this.#onHealth = listener;
   }
 
   /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */
   send(call: ScriptCall, until: number, caller: Caller): void {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);
     this.#open.add(open);
+    this.#unheardSince ??= open.sentAt;
     this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
     this.#dispatcher.send(open, this.#open.size);
   }
@@ -129,7 +155,8 @@ export class CommandLink implements LinkOfCall {
     this.#closed = true;
     this.#unlisten();
     this.#lastError.stop();
-    this.redis.off('ready', this.#wake);
+    this.#onHealth = undefined;
+    this.redis.off('ready', this.#onReady);
     this.redis.off('end', this.#wake);
     this.#wake();
     this.#tick?.cancel();
@@ -150,6 +177,12 @@ export class CommandLink implements LinkOfCall {
     if (!this.#open.delete(open)) return false;
     if (this.#open.size === 0) this.#drained?.();
     return true;
+  }
+
+  heard(): void {
+    const noteworthy = this.#onHealth !== undefined && this.silent;
+    this.#unheardSince = undefined;
+    if (noteworthy) this.#onHealth?.();
   }
 
   errorFor(error: unknown, lockName: string): LockBackendError {
@@ -176,6 +209,13 @@ export class CommandLink implements LinkOfCall {
 
   readonly #wake = (): void => {
     for (const wake of [...this.#sleepers]) wake();
+    this.#onHealth?.();
+  };
+
+  readonly #onReady = (): void => {
+    // What is under way is sent again, or lost.
+    this.#unheardSince = this.#open.size > 0 ? this.#clock.now() : undefined;
+    this.#wake();
   };
 
   readonly #checkOpen = (): void => {
@@ -188,6 +228,7 @@ export class CommandLink implements LinkOfCall {
       if (!overdue && !hopeless && !this.#ended) continue;
       open.giveUp(this.#diagnose(lastError, hopeless, open.call.lockName));
     }
+    if (this.#onHealth && this.silent) this.#onHealth();
     if (this.#open.size > 0) this.#tick = this.#clock.callAt(now + TICK_MS, this.#checkOpen);
   };
 

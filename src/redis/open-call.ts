@@ -31,6 +31,8 @@ export interface LinkOfCall {
   readonly cuts: number;
   /** Forgets a call. False when it was forgotten before. */
   forget(call: OpenCall): boolean;
+  /** The server has answered something. */
+  heard(): void;
   errorFor(error: unknown, lockName: string): LockBackendError;
 }
 
@@ -62,6 +64,7 @@ export class OpenCall extends Linked implements Dispatch {
   }
 
   settle(error: unknown, reply: unknown): void {
+    if (!error) this.#link.heard();
     if (!this.#link.forget(this)) this.#caller.answeredLate?.(reply);
     else if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
     else this.#caller.answered(reply, this.sentAt, this.#cuts !== this.#link.cuts);

@@ -3,6 +3,7 @@ import type { ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import type { Script } from './script.ts';
 import { acquireScript } from './scripts/acquire.ts';
+import { adoptScript } from './scripts/adopt.ts';
 import type { ScriptConstants } from './scripts/fragments.ts';
 import { inspectScript } from './scripts/inspect.ts';
 import { refreshScript } from './scripts/refresh.ts';
@@ -24,6 +25,7 @@ export function scriptConstants(keys: Keys, settings: RedisSettings, perName: bo
 export class Protocol {
   readonly #keys: Keys;
   readonly #acquire: Script;
+  readonly #adopt: Script;
   readonly #release: Script;
   readonly #refresh: Script;
   readonly #inspect: Script;
@@ -31,6 +33,7 @@ export class Protocol {
   constructor(keys: Keys, constants: ScriptConstants) {
     this.#keys = keys;
     this.#acquire = acquireScript(constants);
+    this.#adopt = adoptScript(constants);
     this.#release = releaseScript(constants);
     this.#refresh = refreshScript(constants);
     this.#inspect = inspectScript(constants);
@@ -42,6 +45,12 @@ export class Protocol {
     const args = [record, `${record}:queue`, owner, ttlMs];
     if (place !== undefined) args.push(place);
     return { script: this.#acquire, lockName, args };
+  }
+
+  /** Asks for a vote: `fence` is what another server has granted to this owner. */
+  adopt(lockName: string, owner: string, ttlMs: number, fence: number): ScriptCall {
+    const record = this.#keys.record(lockName);
+    return { script: this.#adopt, lockName, args: [record, `${record}:queue`, owner, ttlMs, String(fence)] };
   }
 
   /** `owner` is an owner id, or `force` for whoever holds the lock. */

@@ -1,4 +1,5 @@
 import { acquireScript } from '../../src/redis/scripts/acquire.ts';
+import { adoptScript } from '../../src/redis/scripts/adopt.ts';
 import { inspectScript } from '../../src/redis/scripts/inspect.ts';
 import { refreshScript } from '../../src/redis/scripts/refresh.ts';
 import { releaseScript } from '../../src/redis/scripts/release.ts';
@@ -8,6 +9,7 @@ const defaults = { retentionMs: 3_600_000, queueTtlMs: 90_000, inboxes: { ofAll:
 /** The scripts as a backend with default settings sends them. */
 export const scripts = {
   acquire: acquireScript(defaults),
+  adopt: adoptScript(defaults),
   release: releaseScript(defaults),
   refresh: refreshScript(defaults),
   inspect: inspectScript(defaults),
