@@ -11,7 +11,9 @@ export {
   LockLostError,
   LockTimeoutError,
   type LossReason,
+  QuorumError,
   ReplicationError,
+  type ServerError,
 } from './errors.ts';
 export {
   type CloseOptions,
@@ -22,4 +24,5 @@ export {
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
-export { type LockSource, redisBackend } from './source.ts';
+export type { RedlockBackendOptions } from './redlock/options.ts';
+export { type LockSource, redisBackend, redlockBackend } from './source.ts';

@@ -1,15 +1,18 @@
-import { type Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { LockBackend } from './core/backend.ts';
 import { systemClock } from './core/clock.ts';
 import { Session } from './core/session.ts';
 import { LockArgumentError } from './errors.ts';
 import { RedisBackend } from './redis/backend.ts';
 import { type RedisBackendOptions, redisSettings } from './redis/options.ts';
+import { RedlockBackend } from './redlock/backend.ts';
+import { type RedlockBackendOptions, redlockSettings } from './redlock/options.ts';
 
 /** Where locks live: an ioredis instance (of yours, never closed by us), a Redis URL, or a backend. */
 export type LockSource = Redis | Cluster | LockBackend | string;
 
 const DISCONNECT_TIMEOUT_MS = 100;
+const DEFAULT_PORT = 6379;
 
 interface SharedBackend {
   readonly backend: LockBackend;
@@ -29,6 +32,47 @@ export function redisBackend(source: Redis | Cluster | string, options?: RedisBa
   if (typeof source === 'string') return new RedisBackend(connect(source), settings, systemClock, true);
   if (isRedis(source)) return new RedisBackend(source, settings, systemClock, false);
   throw new LockArgumentError('source', source, 'an ioredis Redis or Cluster instance, or a URL');
+}
+
+/**
+ * Locks on several independent Redis servers, of which a quorum has to agree. `sources` are at least one URL (`redis://`,
+ * `rediss://`; the connection is then ours and ends with `close`) or ioredis instance of yours (neither changed nor
+ * closed), each for another server; the order is that in which all clients should name them. A server that restarts
+ * without its data must stay away for as long as the longest TTL in use. Throws `LockArgumentError`.
+ */
+export function redlockBackend(
+  sources: readonly (Redis | string)[],
+  options?: RedlockBackendOptions,
+): LockBackend {
+  if (!Array.isArray(sources) || sources.length === 0) {
+    throw new LockArgumentError('sources', sources, 'an array of at least one URL or ioredis Redis instance');
+  }
+  const settings = redlockSettings(sources.length, options);
+  const labels = new Set<string>();
+  for (const [index, source] of sources.entries()) {
+    const label = labelOf(source, `sources[${index}]`);
+    if (labels.has(label)) throw new LockArgumentError('sources', label, 'different servers');
+    labels.add(label);
+  }
+  const named = [...labels].map((label, index) => ({ label, source: sources[index] as Redis | string }));
+  const opened = named.map(({ label, source }) => {
+    const owned = typeof source === 'string';
+    return { label, owned, redis: owned ? connect(source) : source };
+  });
+  return new RedlockBackend(opened, settings, systemClock);
+}
+
+/** What tells one server from another, without credentials. */
+function labelOf(source: unknown, argument: string): string {
+  if (typeof source === 'string') {
+    const { hostname, port } = checkUrl(source, argument);
+    return `${hostname.replace(/^\[|\]$/g, '')}:${port || DEFAULT_PORT}`;
+  }
+  if (!isRedis(source) || ('isCluster' in source && source.isCluster)) {
+    throw new LockArgumentError(argument, source, 'a URL or an ioredis Redis instance, and no Cluster');
+  }
+  const { sentinels, name, path, host, port } = source.options as RedisOptions;
+  return sentinels && name ? `Sentinel ${name}` : (path ?? `${host}:${port}`);
 }
 
 /** A session on what is behind a source. Whoever closes the last session on a backend closes the backend. */
@@ -58,13 +102,16 @@ function backendOf(source: Redis | Cluster | LockBackend): LockBackend {
   );
 }
 
-function connect(url: string): Redis {
+function checkUrl(url: string, argument = 'source'): URL {
   const parsed = /^rediss?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined;
-  if (!parsed || !/^\/?\d*$/.test(parsed.pathname)) {
-    const bounds =
-      'a URL that begins with redis:// or rediss://, with nothing but a database number as its path';
-    throw new LockArgumentError('source', withoutCredentials(url), bounds);
-  }
+  if (parsed && /^\/?\d*$/.test(parsed.pathname)) return parsed;
+  const bounds =
+    'a URL that begins with redis:// or rediss://, with nothing but a database number as its path';
+  throw new LockArgumentError(argument, withoutCredentials(url), bounds);
+}
+
+function connect(url: string): Redis {
+  checkUrl(url);
   // A connection that does not answer must not keep a process for long that has ended it.
   return new Redis(url, { disconnectTimeout: DISCONNECT_TIMEOUT_MS });
 }

@@ -6,7 +6,7 @@ import { Waiter } from '../core/waiter.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
 import type { Door } from './door.ts';
-import { noAnswer, unexpectedReply } from './errors.ts';
+import { answeredTooLate, unexpectedReply } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import type { Protocol } from './protocol.ts';
@@ -95,7 +95,7 @@ export class Acquisition extends Waiter implements Caller {
         const answer = await this.#context.link.persist(call, deadline, { moot, failure: reason });
         const outcome = answer && this.#take(answer.reply, answer.sentAt, true);
         if (moot() || (outcome !== 'more' && outcome !== 'stale')) return;
-        if (this.#context.clock.now() >= deadline) throw tooLate(name);
+        if (this.#context.clock.now() >= deadline) throw answeredTooLate(name);
       }
     } catch (error) {
       this.fail(error);
@@ -110,7 +110,7 @@ export class Acquisition extends Waiter implements Caller {
     } else if (outcome === 'more') {
       this.try(this.#tryUntil);
     } else if (outcome === 'stale') {
-      this.#context.refused(this, tooLate(this.request.name));
+      this.#context.refused(this, answeredTooLate(this.request.name));
     } else {
       this.asked = false;
       this.#context.refused(this);
@@ -215,10 +215,4 @@ export class Acquisition extends Waiter implements Caller {
     this.#early = undefined;
     if (early) this.receive(early);
   }
-}
-
-/** A lease that was over before we heard of it is of no use. */
-function tooLate(lockName: string): LockBackendError {
-  const cause = new Error('the answer took longer than the lease is long');
-  return noAnswer(cause, lockName);
 }

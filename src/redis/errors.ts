@@ -65,6 +65,11 @@ export function noAnswer(cause: Error | undefined, lockName?: string): LockBacke
   );
 }
 
+/** A lease that was over before we heard of it is of no use. */
+export function answeredTooLate(lockName: string): LockBackendError {
+  return noAnswer(new Error('the answer took longer than the lease is long'), lockName);
+}
+
 /** The user's connection was ended; it will not come back by itself. */
 export function connectionEnded(lockName?: string): LockBackendError {
   const cause = new Error('the Redis connection has ended');

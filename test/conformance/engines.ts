@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import { Cluster, Redis } from 'ioredis';
 import { etcdBackend } from '../../src/etcd/backend.ts';
 import type { LockBackend } from '../../src/index.ts';
-import { memoryBackend, redisBackend } from '../../src/index.ts';
+import { memoryBackend, redisBackend, redlockBackend } from '../../src/index.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -99,6 +99,19 @@ export const ENGINES: readonly Engine[] = [
       };
     },
   },
+  ...[3, 5].map((count) => ({
+    title: `Redlock of ${count} servers`,
+    folder: 'redlock',
+    async start() {
+      const servers = await Promise.all(Array.from({ length: count }, () => startRedis()));
+      return {
+        connect: () => redlockBackend(servers.map(({ url }) => url)),
+        async stop() {
+          await Promise.all(servers.map((server) => server.stop()));
+        },
+      };
+    },
+  })),
   {
     title: 'etcd',
     folder: 'etcd',

@@ -12,10 +12,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   etcd: ['core', 'errors.ts'],
   memory: ['core', 'errors.ts'],
   redis: ['core', 'errors.ts'],
-  'source.ts': ['core', 'errors.ts', 'memory', 'redis'],
+  redlock: ['core', 'errors.ts', 'redis'],
+  'source.ts': ['core', 'errors.ts', 'memory', 'redis', 'redlock'],
   'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
   'client.ts': ['core', 'errors.ts', 'source.ts', 'lock-creator.ts'],
-  'index.ts': ['client.ts', 'core', 'errors.ts', 'lock-creator.ts', 'memory', 'redis', 'source.ts'],
+  'index.ts': [
+    'client.ts',
+    'core',
+    'errors.ts',
+    'lock-creator.ts',
+    'memory',
+    'redis',
+    'redlock',
+    'source.ts',
+  ],
 };
 
 /** Packages that a part may use at run time. */
@@ -23,6 +33,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   core: ['p-defer'],
   etcd: ['etcd3', 'p-defer'],
   redis: ['ioredis', 'p-defer'],
+  redlock: ['ioredis', 'p-defer'],
   'source.ts': ['ioredis'],
 };
 

@@ -1,0 +1,239 @@
+import type { Redis } from 'ioredis';
+import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
+import type { Clock } from '../core/clock.ts';
+import { DeadlineQueue } from '../core/deadline-queue.ts';
+import { LinkedSet } from '../core/linked-set.ts';
+import { Owners } from '../core/owner.ts';
+import { LockClosedError } from '../errors.ts';
+import { RedisBackend } from '../redis/backend.ts';
+import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
+import type { Ballot } from './ballot.ts';
+import type { RedlockSettings } from './options.ts';
+import { count, poll } from './poll.ts';
+import { Server, type ServerEvents } from './server.ts';
+import { type Failures, Servers } from './servers.ts';
+import { mergeStates } from './state.ts';
+import type { Vote } from './vote.ts';
+import { MovingWatch } from './watch.ts';
+
+/** One of the servers, as the user has named it. */
+export interface RedlockSource {
+  readonly redis: Redis;
+  /** Whether the connection is ours to end. */
+  readonly owned: boolean;
+  /** For errors; without credentials. */
+  readonly label: string;
+}
+
+interface Place {
+  server: Server;
+  waiters: number;
+}
+
+/**
+ * Locks on several independent Redis servers, of which a quorum has to agree
+ * (https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/). Who waits, waits in the line of one server,
+ * the first that can be asked, and asks the others when its turn has come. Safety rests on the quorum alone, so it
+ * does not matter when two clients disagree about which server is the first.
+ */
+export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEvents {
+  readonly kind = 'redlock';
+  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly clock: Clock;
+  readonly driftFactor: number;
+  readonly patienceMs: number;
+  readonly servers: Servers;
+  readonly deadlines: DeadlineQueue;
+  readonly #acquisitions = new LinkedSet<RedlockAcquisition>();
+  readonly #watches = new Set<MovingWatch>();
+  /** Where this client waits for a lock: whoever comes gets in line behind the others, also if an earlier server is back. */
+  readonly #places = new Map<string, Place>();
+  /** How the leases came about: which servers may keep something for them. */
+  readonly #ballots = new WeakMap<Grant, Ballot>();
+  #closing: Promise<void> | undefined;
+
+  constructor(sources: readonly RedlockSource[], settings: RedlockSettings, clock: Clock) {
+    this.clock = clock;
+    this.driftFactor = settings.driftFactor;
+    this.patienceMs = settings.commandTimeoutMs;
+    this.deadlines = new DeadlineQueue(clock);
+    // One owner id has to mean the same on all servers.
+    const owners = new Owners(settings.clientName);
+    const servers = sources.map(({ redis, owned, label }) => {
+      return new Server(label, new RedisBackend(redis, settings, clock, owned, owners), this);
+    });
+    this.servers = new Servers(servers, settings.quorum);
+  }
+
+  acquire(request: LeaseRequest): void {
+    this.#start(request, true);
+  }
+
+  tryAcquire(request: LeaseRequest): void {
+    this.#start(request, false);
+  }
+
+  async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    const { all, quorum } = this.servers;
+    const voters = this.#votersOf(grant);
+    const spare = voters.length - quorum;
+    return poll(
+      voters.length > 0 ? voters : all,
+      (server) => server.backend.refresh(grant, ttlMs),
+      (answers) => count(answers, quorum, spare + 1),
+      (failed) => this.servers.error(failed, grant.name),
+    );
+  }
+
+  /** True when nobody else can have had a quorum until now. */
+  async release(grant: Grant): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    const { all, quorum } = this.servers;
+    const voters = this.#votersOf(grant);
+    const votes = this.#ballots.get(grant)?.votes ?? [];
+    const others = all.length - voters.length;
+    let seen = (): void => {};
+    const firstToldIt = new Promise<void>((resolve) => {
+      seen = resolve;
+    });
+    const released = await poll(
+      voters,
+      (server) => {
+        // Whoever asks next asks the first server first: it should know by the time we say that it is released.
+        const isFirst = server === voters.at(-1);
+        const done = server.backend.release(grant, isFirst ? seen : undefined);
+        const vote = votes.find((candidate) => candidate.server === server);
+        const told = () => {
+          vote?.released();
+          if (isFirst) seen();
+        };
+        done.then(told, told);
+        return done;
+      },
+      (answers) => count(answers, all.length - quorum + 1, quorum - others),
+      (failed) => this.servers.error(failed, grant.name),
+    );
+    await firstToldIt;
+    return released;
+  }
+
+  onForced(grant: Grant, listener: () => void): () => void {
+    const stops = this.#votersOf(grant).map((server) => server.backend.onForced(grant, listener));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  async inspect(name: string): Promise<LockState> {
+    this.#assertOpen(name);
+    return poll(
+      this.servers.all,
+      (server) => this.#ask(server, name, () => server.backend.inspect(name)),
+      (answers) => mergeStates(name, this.servers, answers),
+      (failed) => this.servers.error(failed, name),
+    );
+  }
+
+  async forceRelease(name: string): Promise<boolean> {
+    this.#assertOpen(name);
+    const { all, quorum } = this.servers;
+    return poll(
+      [...all].reverse(),
+      (server) => this.#ask(server, name, () => server.backend.forceRelease(name)),
+      ({ given, failed, open }) => {
+        if (open > 0 || given.size < quorum) return undefined;
+        const held = [...given.values()].filter((answer) => answer).length;
+        return held > 0 && held + failed.size >= quorum;
+      },
+      (failed) => this.servers.error(failed, name),
+    );
+  }
+
+  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
+    const watch = new MovingWatch(name, this.servers, onChange, (stopped) => this.#watches.delete(stopped));
+    this.#watches.add(watch);
+    return watch.start();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  placeFor(name: string, barred: Failures): Server | undefined {
+    const place = this.#places.get(name)?.server;
+    return place?.usable && !barred.has(place) ? place : this.servers.first(barred);
+  }
+
+  entered(name: string, server: Server): void {
+    const place = this.#places.get(name);
+    if (place) {
+      place.server = server;
+      place.waiters += 1;
+    } else {
+      this.#places.set(name, { server, waiters: 1 });
+    }
+  }
+
+  left(name: string): void {
+    const place = this.#places.get(name);
+    if (!place) return;
+    place.waiters -= 1;
+    if (place.waiters === 0) this.#places.delete(name);
+  }
+
+  forget(acquisition: RedlockAcquisition): void {
+    this.#acquisitions.delete(acquisition);
+    const { lease, ballot } = acquisition;
+    if (lease && ballot) this.#ballots.set(lease, ballot);
+  }
+
+  serverBack(): void {
+    for (const acquisition of this.#acquisitions.toArray()) acquisition.wake();
+    for (const watch of this.#watches) watch.look();
+  }
+
+  serverLost(server: Server): void {
+    for (const acquisition of this.#acquisitions.toArray()) {
+      if (acquisition.waitsAt === server) acquisition.move();
+    }
+    for (const watch of this.#watches) watch.look(server);
+  }
+
+  #start(request: LeaseRequest, waits: boolean): void {
+    if (this.#closing) {
+      request.failed(closedError(request.name));
+      return;
+    }
+    const acquisition = new RedlockAcquisition(request, waits, this);
+    this.#acquisitions.add(acquisition);
+    acquisition.start();
+  }
+
+  /** The servers that may keep something for a lease, the one that granted first at the end. */
+  #votersOf(grant: Grant): readonly Server[] {
+    const votes: readonly Vote[] | undefined = this.#ballots.get(grant)?.votes;
+    return votes?.map(({ server }) => server) ?? [...this.servers.all].reverse();
+  }
+
+  /** A server that can't be asked fails at once. */
+  #ask<T>(server: Server, name: string, call: () => Promise<T>): Promise<T> {
+    return server.usable ? call() : Promise.reject(server.outage(name));
+  }
+
+  #assertOpen(name: string): void {
+    if (this.#closing) throw closedError(name);
+  }
+
+  async #close(): Promise<void> {
+    for (const acquisition of this.#acquisitions.toArray()) {
+      acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
+    }
+    await Promise.all(this.servers.all.map((server) => server.close()));
+  }
+}
+
+function closedError(name: string): LockClosedError {
+  return new LockClosedError('the backend is closed', name);
+}

@@ -1,0 +1,210 @@
+import type { Grant } from '../core/backend.ts';
+import type { Alarm, Clock } from '../core/clock.ts';
+import { DRIFT_FACTOR } from '../core/deadline.ts';
+import type { Server } from './server.ts';
+import type { Failures, Servers } from './servers.ts';
+import { type Motion, Vote } from './vote.ts';
+
+/** How often those who refused are asked again: their holder's release may be on its way. */
+const ROUNDS = 4;
+/** After so many rounds, a rival with more servers is none that is about to leave. */
+const PATIENT_ROUNDS = 2;
+const ROUND_MS = 1;
+const ROUND_GROWTH = 4;
+const LONGEST_ROUND_MS = 250;
+
+/** What a ballot is held with. */
+export interface BallotContext {
+  readonly servers: Servers;
+  readonly clock: Clock;
+  readonly driftFactor: number;
+}
+
+/** What becomes of a ballot; exactly one of these is called, once, unless it is closed before. */
+export interface BallotEvents {
+  /** A quorum keeps the lease with this fence, until this local instant at least. */
+  won(fencingToken: number, deadline: number): void;
+  /** Others are in the way, `by` the one who holds most; where that can be waited for, there it is best to wait. */
+  outvoted(at: Server | undefined): void;
+  /** Too few servers have answered. */
+  unanswered(failures: Failures): void;
+}
+
+/**
+ * Whoever was granted the lock on one server asks the others, all at once, to adopt lease and fence. A quorum that
+ * has adopted one and the same fence decides: any two quorums have a server in common, so the next fence is higher.
+ */
+export class Ballot implements Motion {
+  readonly name: string;
+  readonly owner: string;
+  readonly ttlMs: number;
+  readonly until: number;
+  fence: number;
+  readonly #context: BallotContext;
+  readonly #events: BallotEvents;
+  readonly #outages: Map<Server, Error>;
+  /** The first is that of the server which has granted already. */
+  readonly #votes: Vote[] = [];
+  readonly #startedAt: number;
+  #rounds = 0;
+  #roundMs = ROUND_MS;
+  #alarm: Alarm | undefined;
+  #over = false;
+
+  /** `grant` is that of the server `first`; nobody cares for the outcome after `until`. */
+  constructor(grant: Grant, first: Server, until: number, context: BallotContext, events: BallotEvents) {
+    const { servers, clock, driftFactor } = context;
+    this.name = grant.name;
+    this.owner = grant.owner;
+    this.ttlMs = grant.ttlMs;
+    this.fence = grant.fencingToken;
+    this.until = until;
+    this.#context = context;
+    this.#events = events;
+    this.#startedAt = clock.now();
+    this.#outages = servers.outages(grant.name);
+    this.#outages.delete(first);
+    for (const server of [first, ...servers.all]) {
+      const asked = server !== first || this.#votes.length === 0;
+      if (asked && !this.#outages.has(server)) this.#votes.push(new Vote(server, this));
+    }
+    this.#votes[0]?.given(grant.deadline - grant.ttlMs * (driftFactor - DRIFT_FACTOR));
+  }
+
+  get driftFactor(): number {
+    return this.#context.driftFactor;
+  }
+
+  /** Who may keep something for this owner, the server that granted first at the end. */
+  get votes(): readonly Vote[] {
+    const [first, ...others] = this.#votes;
+    return first ? [...others, first] : others;
+  }
+
+  /** What keeps servers from answering, as far as it is known. */
+  get failures(): Failures {
+    const failures = new Map(this.#outages);
+    for (const { server, answer } of this.#votes) {
+      if (answer.kind === 'failed') failures.set(server, answer.error);
+      if (answer.kind === 'open') failures.set(server, server.outage(this.name));
+    }
+    return failures;
+  }
+
+  /** Whether so many servers have failed, or not answered yet, that there is no quorum among the others. */
+  get lacksAnswers(): boolean {
+    const { all, quorum } = this.#context.servers;
+    return all.length - this.failures.size < quorum;
+  }
+
+  start(): void {
+    for (const vote of this.#votes.slice(1)) vote.ask();
+    this.#look();
+  }
+
+  /** Nobody waits for the outcome any more. */
+  close(): void {
+    this.#over = true;
+    this.#alarm?.cancel();
+  }
+
+  /** Ends the lease wherever there may be one: the others first, so that whoever is next finds them free. */
+  giveBack(): void {
+    this.close();
+    for (const vote of this.votes) vote.giveBack();
+  }
+
+  heard({ answer }: Vote): void {
+    if (this.#over) return;
+    const { clock } = this.#context;
+    // A release that is on its way takes as long as our question did, more or less.
+    if (answer.kind === 'held' && this.#rounds === 0) {
+      this.#roundMs = Math.max(ROUND_MS, clock.now() - this.#startedAt);
+    }
+    this.#look();
+  }
+
+  #look(): void {
+    const { quorum } = this.#context.servers;
+    const voted = this.#count('voted');
+    if (voted >= quorum) {
+      this.#win();
+      return;
+    }
+    const sure = voted + this.#count('open');
+    const behind = this.#count('behind');
+    const refused = behind + this.#count('held');
+    if (sure + refused < quorum) this.#end(() => this.#events.unanswered(this.failures));
+    else if (sure < quorum && this.#isLost(voted))
+      this.#end(() => this.#events.outvoted(this.#whereToWait()));
+    else if (sure < quorum && behind > 0 && this.#rounds < ROUNDS) this.#askAgain();
+    else if (refused > 0 && this.#rounds < ROUNDS) this.#alarm ??= this.#scheduleRound();
+  }
+
+  #count(kind: Vote['answer']['kind']): number {
+    let count = 0;
+    for (const { answer } of this.#votes) if (answer.kind === kind) count += 1;
+    return count;
+  }
+
+  #win(): void {
+    const deadlines = this.#votes.flatMap(({ answer, deadline }) =>
+      answer.kind === 'voted' ? deadline : [],
+    );
+    this.#end(() => this.#events.won(this.fence, Math.min(...deadlines)));
+  }
+
+  /** Of two who are in each other's way one has to give way; both see the same, so both know which. */
+  #isLost(voted: number): boolean {
+    if (this.#rounds >= ROUNDS) return true;
+    if (this.#rounds < PATIENT_ROUNDS) return false;
+    const rival = this.#rival();
+    if (!rival) return false;
+    return rival.servers.length > voted || (rival.servers.length === voted && rival.owner < this.owner);
+  }
+
+  /** Who else has most of the servers. */
+  #rival(): { owner: string; servers: Server[] } | undefined {
+    const rivals = new Map<string, Server[]>();
+    for (const { server, answer } of this.#votes) {
+      if (answer.kind === 'held') rivals.set(answer.holder, [...(rivals.get(answer.holder) ?? []), server]);
+    }
+    let most: { owner: string; servers: Server[] } | undefined;
+    for (const [owner, servers] of rivals) {
+      if (servers.length > (most?.servers.length ?? 0)) most = { owner, servers };
+    }
+    return most;
+  }
+
+  #whereToWait(): Server | undefined {
+    const { servers } = this.#context;
+    const theirs = this.#rival()?.servers;
+    return servers.all.find((server) => server.usable && theirs?.includes(server));
+  }
+
+  #scheduleRound(): Alarm {
+    const { clock } = this.#context;
+    const longest = Math.min(this.#roundMs * ROUND_GROWTH ** this.#rounds, LONGEST_ROUND_MS);
+    return clock.callAt(clock.now() + longest * (0.5 + Math.random() / 2), () => this.#askAgain());
+  }
+
+  /** Those who refused; all if one of them knows a higher fence, since a quorum has to have the same. */
+  #askAgain(): void {
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.#rounds += 1;
+    const highest = Math.max(
+      ...this.#votes.map(({ answer }) => (answer.kind === 'behind' ? answer.fence : 0)),
+    );
+    if (highest > 0) this.fence = Math.max(this.fence, highest) + 1;
+    for (const vote of this.#votes) {
+      const { kind } = vote.answer;
+      if (kind === 'held' || (highest > 0 && kind !== 'failed')) vote.ask();
+    }
+  }
+
+  #end(tell: () => void): void {
+    this.close();
+    tell();
+  }
+}

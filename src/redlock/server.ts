@@ -1,0 +1,65 @@
+import type { Alarm } from '../core/clock.ts';
+import type { LockBackendError } from '../errors.ts';
+import type { RedisBackend } from '../redis/backend.ts';
+import { noAnswer } from '../redis/errors.ts';
+
+/** How long a link that was cut may take to come back before those who wait there go elsewhere, in ms. */
+const GRACE_MS = 250;
+
+/** Who wants to know how the servers are. */
+export interface ServerEvents {
+  /** There may be something to gain from asking this one again. */
+  serverBack(): void;
+  /** It can't be reached, or does not answer: nobody must wait there. */
+  serverLost(server: Server): void;
+}
+
+/** One of the independent servers: its own backend, and whether it can be asked. */
+export class Server {
+  /** Host and port, path or name, for errors. */
+  readonly label: string;
+  readonly backend: RedisBackend;
+  readonly #events: ServerEvents;
+  #grace: Alarm | undefined;
+  #wasReady: boolean;
+
+  constructor(label: string, backend: RedisBackend, events: ServerEvents) {
+    this.label = label;
+    this.backend = backend;
+    this.#events = events;
+    this.#wasReady = backend.link.redis.status === 'ready';
+    backend.link.onHealth(() => this.#look());
+  }
+
+  /** Whether a command has a chance here. */
+  get usable(): boolean {
+    return this.backend.link.usable;
+  }
+
+  /** Why it is not usable. */
+  outage(lockName: string): LockBackendError {
+    return this.backend.link.outage(lockName) ?? noAnswer(undefined, lockName);
+  }
+
+  async close(): Promise<void> {
+    await this.backend.close();
+    this.#grace?.cancel();
+  }
+
+  #look(): void {
+    if (this.usable) {
+      this.#wasReady = true;
+      this.#grace?.cancel();
+      this.#grace = undefined;
+      this.#events.serverBack();
+    } else if (this.backend.link.silent || !this.#wasReady) {
+      this.#events.serverLost(this);
+    } else if (!this.#grace) {
+      const { clock } = this.backend;
+      this.#grace = clock.callAt(clock.now() + GRACE_MS, () => {
+        this.#grace = undefined;
+        if (!this.usable) this.#events.serverLost(this);
+      });
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { Holder, LockState } from '../core/backend.ts';
+import type { Answers } from './poll.ts';
+import type { Servers } from './servers.ts';
+
+/** What the servers say of a lock, as one state; undefined while that depends on those who have not answered. */
+export function mergeStates(
+  name: string,
+  servers: Servers,
+  { given, failed, open }: Answers<LockState>,
+): LockState | undefined {
+  const named = new Map<string, Holder[]>();
+  for (const { holders } of given.values()) {
+    for (const holder of holders) named.set(holder.owner, [...(named.get(holder.owner) ?? []), holder]);
+  }
+  const most = Math.max(0, ...[...named.values()].map((holders) => holders.length));
+  if (most < servers.quorum && most + open + failed.size >= servers.quorum) return undefined;
+  // The line is where the first one that can say so has it.
+  const first = servers.all.find((server) => !failed.has(server));
+  const waiters = first && given.get(first)?.waiters;
+  if (waiters === undefined) return undefined;
+  const agreed = [...named.values()].filter((holders) => holders.length >= servers.quorum);
+  return { name, capacity: 1, holders: agreed.map((holders) => merge(holders, servers.quorum)), waiters };
+}
+
+/** The lease lasts as long as a quorum remembers it. */
+function merge(said: readonly Holder[], quorum: number): Holder {
+  const [longest, ...others] = [...said].sort((a, b) => b.remainingTtl - a.remainingTtl);
+  const fencingToken = Math.max(...said.map((holder) => holder.fencingToken));
+  const remainingTtl = [longest, ...others][quorum - 1]?.remainingTtl ?? 0;
+  return { ...(longest as Holder), fencingToken, remainingTtl };
+}

@@ -1,0 +1,86 @@
+import pDefer, { type DeferredPromise } from 'p-defer';
+import type { LockState, Observation } from '../core/backend.ts';
+import { LockBackendError } from '../errors.ts';
+import type { Server } from './server.ts';
+import type { Servers } from './servers.ts';
+
+/**
+ * Watches a lock on the first server that can be asked: there the grants come first, and every grant and release
+ * reaches it. When it is lost, on to the next.
+ */
+export class MovingWatch implements Observation {
+  readonly #name: string;
+  readonly #servers: Servers;
+  readonly #onChange: (state: LockState) => void;
+  readonly #onStop: (watch: MovingWatch) => void;
+  readonly #started: DeferredPromise<void> = pDefer();
+  #server: Server | undefined;
+  #observation: Observation | undefined;
+  #stopped = false;
+
+  constructor(
+    name: string,
+    servers: Servers,
+    onChange: (state: LockState) => void,
+    onStop: (watch: MovingWatch) => void,
+  ) {
+    this.#name = name;
+    this.#servers = servers;
+    this.#onChange = onChange;
+    this.#onStop = onStop;
+  }
+
+  /** Resolves once some server has confirmed. Rejects with what a server refuses it for. */
+  async start(): Promise<this> {
+    this.#begin();
+    await this.#started.promise;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#onStop(this);
+    await this.#observation?.stop();
+  }
+
+  /** Rejects with `LockBackendError` when the server cannot be asked. */
+  async check(): Promise<void> {
+    await this.#observation?.check();
+  }
+
+  /** That server is lost, or may be back. */
+  look(lost?: Server): void {
+    const nowhere = this.#server === undefined;
+    if (this.#stopped || !(nowhere || this.#server === lost)) return;
+    const last = this.#observation;
+    this.#observation = undefined;
+    last?.stop().catch(() => {});
+    this.#begin();
+  }
+
+  #begin(): void {
+    const server = this.#servers.first();
+    this.#server = server;
+    server?.backend
+      .watch(this.#name, (state) => {
+        if (this.#server === server && !this.#stopped) this.#onChange(state);
+      })
+      .then(
+        (observation) => this.#begun(server, observation),
+        (error: unknown) => this.#started.reject(error),
+      );
+  }
+
+  #begun(server: Server, observation: Observation): void {
+    if (this.#stopped || this.#server !== server || this.#observation) {
+      void observation.stop();
+      return;
+    }
+    this.#observation = observation;
+    this.#started.resolve();
+    // What happened between two servers shows in the state. What fails here is made good by the safety net.
+    observation.check().catch((error: unknown) => {
+      if (!(error instanceof LockBackendError)) throw error;
+    });
+  }
+}
