@@ -17,11 +17,6 @@ const RETRY_LONGEST_MS = 1_000;
 export interface AcquisitionContext extends BallotContext {
   readonly deadlines: DeadlineQueue;
   readonly patienceMs: number;
-  /** Where to wait for this lock, other than on the servers that are barred. */
-  placeFor(name: string, barred: Failures): Server | undefined;
-  /** It waits there from now on, until `left`. */
-  entered(name: string, server: Server): void;
-  left(name: string): void;
   /** Called once, when the acquisition is granted, refused or has failed. */
   forget(acquisition: RedlockAcquisition): void;
 }
@@ -72,12 +67,11 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
       this.#sitOut(servers.outages(name));
       return;
     }
-    const server = place?.usable ? place : this.#context.placeFor(name, this.#barred);
+    const server = place?.usable ? place : servers.first(this.#barred);
     if (!server) {
       this.#sitOut(this.#obstacles);
       return;
     }
-    this.#context.entered(name, server);
     const turn = new Turn(server, this);
     this.#turn = turn;
     if (this.#waits) server.backend.acquire(turn);
@@ -96,7 +90,7 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
   }
 
   turnCame(turn: Turn, grant: Grant): void {
-    this.#forgetTurn();
+    this.#turn = undefined;
     this.owner = grant.owner;
     this.startTimer();
     this.#ballot = new Ballot(grant, turn.server, this.deadline, this.#context, this);
@@ -104,14 +98,14 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
   }
 
   turnRefused(): void {
-    this.#forgetTurn();
+    this.#turn = undefined;
     this.refuse();
   }
 
   turnFailed(turn: Turn, reason: unknown): void {
     // Cancelled by us, whatever for.
     if (turn !== this.#turn) return;
-    this.#forgetTurn();
+    this.#turn = undefined;
     if (!(reason instanceof LockBackendError)) {
       this.fail(reason);
       return;
@@ -141,6 +135,12 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
   unanswered(failures: Failures): void {
     this.#giveBack();
     this.#sitOut(failures);
+  }
+
+  override deadlinePassed(): void {
+    // A try that others have kept from its quorum all the time is refused.
+    if (this.#waits || this.#ballot?.lacksAnswers) super.deadlinePassed();
+    else this.refuse();
   }
 
   protected override whyTooLate(): unknown {
@@ -189,14 +189,9 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
     this.#ballot = undefined;
   }
 
-  #forgetTurn(): void {
-    if (this.#turn) this.#context.left(this.request.name);
-    this.#turn = undefined;
-  }
-
   #endTurn(): void {
     const turn = this.#turn;
-    this.#forgetTurn();
+    this.#turn = undefined;
     turn?.canceller?.cancel(new LockClosedError('nobody waits for this any more', this.request.name));
   }
 }

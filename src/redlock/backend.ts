@@ -11,7 +11,7 @@ import type { Ballot } from './ballot.ts';
 import type { RedlockSettings } from './options.ts';
 import { count, poll } from './poll.ts';
 import { Server, type ServerEvents } from './server.ts';
-import { type Failures, Servers } from './servers.ts';
+import { Servers } from './servers.ts';
 import { mergeStates } from './state.ts';
 import type { Vote } from './vote.ts';
 import { MovingWatch } from './watch.ts';
@@ -23,11 +23,6 @@ export interface RedlockSource {
   readonly owned: boolean;
   /** For errors; without credentials. */
   readonly label: string;
-}
-
-interface Place {
-  server: Server;
-  waiters: number;
 }
 
 /**
@@ -46,8 +41,6 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   readonly deadlines: DeadlineQueue;
   readonly #acquisitions = new LinkedSet<RedlockAcquisition>();
   readonly #watches = new Set<MovingWatch>();
-  /** Where this client waits for a lock: whoever comes gets in line behind the others, also if an earlier server is back. */
-  readonly #places = new Map<string, Place>();
   /** How the leases came about: which servers may keep something for them. */
   readonly #ballots = new WeakMap<Grant, Ballot>();
   #closing: Promise<void> | undefined;
@@ -159,28 +152,6 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
-  }
-
-  placeFor(name: string, barred: Failures): Server | undefined {
-    const place = this.#places.get(name)?.server;
-    return place?.usable && !barred.has(place) ? place : this.servers.first(barred);
-  }
-
-  entered(name: string, server: Server): void {
-    const place = this.#places.get(name);
-    if (place) {
-      place.server = server;
-      place.waiters += 1;
-    } else {
-      this.#places.set(name, { server, waiters: 1 });
-    }
-  }
-
-  left(name: string): void {
-    const place = this.#places.get(name);
-    if (!place) return;
-    place.waiters -= 1;
-    if (place.waiters === 0) this.#places.delete(name);
   }
 
   forget(acquisition: RedlockAcquisition): void {

@@ -6,9 +6,9 @@ import type { Failures, Servers } from './servers.ts';
 import { type Motion, Vote } from './vote.ts';
 
 /** How often those who refused are asked again: their holder's release may be on its way. */
-const ROUNDS = 4;
+const ROUNDS = 5;
 /** After so many rounds, a rival with more servers is none that is about to leave. */
-const PATIENT_ROUNDS = 2;
+const PATIENT_ROUNDS = 3;
 const ROUND_MS = 1;
 const ROUND_GROWTH = 4;
 const LONGEST_ROUND_MS = 250;
@@ -49,6 +49,8 @@ export class Ballot implements Motion {
   #rounds = 0;
   #roundMs = ROUND_MS;
   #alarm: Alarm | undefined;
+  /** Those before the server that has granted, until they have been asked. */
+  #earlier: readonly Vote[] = [];
   #over = false;
 
   /** `grant` is that of the server `first`; nobody cares for the outcome after `until`. */
@@ -97,8 +99,15 @@ export class Ballot implements Motion {
     return all.length - this.failures.size < quorum;
   }
 
+  /**
+   * Asks all at once. But where the line is another than that of the first server, because that was not to be reached for
+   * a while, that one is asked before the others: who is refused there goes over to its line, so that the two become one.
+   */
   start(): void {
-    for (const vote of this.#votes.slice(1)) vote.ask();
+    const [first, ...others] = this.#votes;
+    const { all } = this.#context.servers;
+    this.#earlier = others.filter(({ server }) => first && all.indexOf(server) < all.indexOf(first.server));
+    for (const vote of this.#earlier) vote.ask();
     this.#look();
   }
 
@@ -124,7 +133,21 @@ export class Ballot implements Motion {
     this.#look();
   }
 
+  /** Whether the servers that are asked before the others let us go on. */
+  #maySpread(): boolean {
+    if (this.#earlier.some(({ answer }) => answer.kind === 'open')) return false;
+    const refusal = this.#earlier.find(({ answer }) => answer.kind === 'held');
+    this.#earlier = [];
+    if (refusal) this.#end(() => this.#events.outvoted(refusal.server));
+    return refusal === undefined;
+  }
+
   #look(): void {
+    const unasked = this.#votes.filter(({ answer }) => answer.kind === 'unasked');
+    if (unasked.length > 0) {
+      if (!this.#maySpread()) return;
+      for (const vote of unasked) vote.ask();
+    }
     const { quorum } = this.#context.servers;
     const voted = this.#count('voted');
     if (voted >= quorum) {

@@ -19,12 +19,16 @@ export interface Motion {
   heard(vote: Vote): void;
 }
 
-type Answer = AdoptReply | { readonly kind: 'open' } | { readonly kind: 'failed'; readonly error: Error };
+type Answer =
+  | AdoptReply
+  | { readonly kind: 'unasked' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'failed'; readonly error: Error };
 
 /** What one server says to a motion. */
 export class Vote {
   readonly server: Server;
-  answer: Answer = { kind: 'open' };
+  answer: Answer = { kind: 'unasked' };
   /** Local instant until which the server certainly keeps the lease it voted for. */
   deadline = 0;
   readonly #motion: Motion;

@@ -6,6 +6,7 @@ import {
   LockError,
   LockLostError,
   LockTimeoutError,
+  QuorumError,
 } from '../../src/index.ts';
 
 const cause = new Error('connect ECONNREFUSED');
@@ -23,6 +24,11 @@ const ERRORS = [
     code: 'ERR_LOCK_BACKEND',
     lockName: 'orders:42',
   },
+  {
+    error: new QuorumError([{ server: 'a:6379', error: cause }], 2, 3, 'orders:42'),
+    code: 'ERR_LOCK_QUORUM',
+    lockName: 'orders:42',
+  },
   { error: new LockClosedError('closed', 'orders:42'), code: 'ERR_LOCK_CLOSED', lockName: 'orders:42' },
 ];
 
@@ -37,11 +43,12 @@ describe('every error', () => {
     expect(error.stack).toContain('errors.test.ts');
   });
 
-  it('has a code of its own, and is an instance of no other class', () => {
+  it('has a code of its own, and is an instance of no other class but those it extends', () => {
     expect(new Set(ERRORS.map(({ code }) => code)).size).toBe(ERRORS.length);
     for (const { error } of ERRORS) {
       const classes = ERRORS.filter((other) => error instanceof other.error.constructor);
-      expect(classes.map(({ code }) => code)).toEqual([error.code]);
+      const base = error instanceof QuorumError ? ['ERR_LOCK_BACKEND'] : [];
+      expect(classes.map(({ code }) => code)).toEqual([...base, error.code]);
     }
   });
 });

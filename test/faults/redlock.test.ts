@@ -1,0 +1,415 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  LockClient,
+  LockLostError,
+  QuorumError,
+  type RedlockBackendOptions,
+  redlockBackend,
+} from '../../src/index.ts';
+import { recordCommands } from '../support/commands.ts';
+import { type FaultProxy, startProxy } from '../support/proxy.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
+import { until, within } from '../support/wait.ts';
+
+let servers: RedisServer[];
+let proxies: FaultProxy[];
+let clients: LockClient[];
+let watchers: Redis[];
+beforeEach(() => {
+  servers = [];
+  proxies = [];
+  clients = [];
+  watchers = [];
+});
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.resume().catch(() => {})));
+  await Promise.all(clients.map((client) => client.close()));
+  for (const watcher of watchers) watcher.disconnect();
+  await Promise.all(proxies.map((proxy) => proxy.stop()));
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+/** Servers that know the scripts, so that nothing is sent twice for want of them. */
+async function start(count: number): Promise<void> {
+  servers = await Promise.all(Array.from({ length: count }, () => startRedis()));
+  await Promise.all(servers.map((_, index) => teach(index)));
+}
+
+async function teach(index: number): Promise<void> {
+  const { adopt, acquire, refresh, release } = scripts;
+  for (const { lua } of [adopt, acquire, refresh, release]) await at(index).script('LOAD', lua);
+}
+
+/** A look at one server, past the library. */
+function at(index: number): Redis {
+  watchers[index] ??= new Redis(servers[index]!.url).on('error', () => {});
+  return watchers[index];
+}
+
+function connect(options: RedlockBackendOptions = {}, urls = servers.map(({ url }) => url)): LockClient {
+  const client = new LockClient(redlockBackend(urls, { commandTimeout: 300, ...options }));
+  clients.push(client);
+  return client;
+}
+
+/** Who has the record of this lock on one server. */
+async function holderAt(index: number, name: string): Promise<string | undefined> {
+  return (await at(index).get(`baton:{${name}}`))?.split(' ')[2];
+}
+
+/** Until no server keeps anything for anybody. */
+async function allFree(name: string, indices = servers.keys()): Promise<void> {
+  for (const index of indices) {
+    const free = async () => {
+      const owner = await holderAt(index, name);
+      return (owner === undefined || owner === '-') && (await at(index).zcard(`baton:{${name}}:queue`)) === 0;
+    };
+    await until(free, { what: `server ${index} to be free` });
+  }
+}
+
+interface Hold {
+  readonly from: number;
+  readonly to: number;
+  readonly fencingToken: number;
+}
+
+/** Many workers that want the same lock, again and again; gives back who had it when. */
+async function contend(name: string, workers: readonly LockClient[], rounds: number, ttl = 5_000) {
+  const holds: Hold[] = [];
+  const work = async (client: LockClient): Promise<void> => {
+    const creator = client.creator(name);
+    for (let round = 0; round < rounds; round++) {
+      const lock = await creator.acquire(ttl, 25_000);
+      const from = performance.now();
+      await new Promise((resolve) => setImmediate(resolve));
+      // Past its deadline a lease proves nothing.
+      if (lock.remaining > 0) holds.push({ from, to: performance.now(), fencingToken: lock.fencingToken });
+      await lock.release().catch((error: unknown) => {
+        if (!(error instanceof LockLostError || error instanceof QuorumError)) throw error;
+      });
+    }
+  };
+  await Promise.all(workers.map(work));
+  return holds;
+}
+
+/** One after another, each with a higher fence. */
+function expectExclusive(holds: readonly Hold[]): void {
+  const inOrder = holds.toSorted((a, b) => a.from - b.from);
+  for (const [index, hold] of inOrder.entries()) {
+    const before = inOrder[index - 1];
+    if (!before) continue;
+    expect(hold.from).toBeGreaterThanOrEqual(before.to);
+    expect(hold.fencingToken).toBeGreaterThan(before.fencingToken);
+  }
+}
+
+function crowd(size: number): LockClient[] {
+  const four = Array.from({ length: 4 }, () => connect());
+  return Array.from({ length: size }, (_, index) => four[index % 4]!);
+}
+
+async function failure(work: Promise<unknown>): Promise<QuorumError> {
+  const error: unknown = await work.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(QuorumError);
+  return error as QuorumError;
+}
+
+describe('row 18: a partial majority', () => {
+  it('keeps nothing, also on servers that did not answer', async () => {
+    await start(5);
+    const creator = connect().creator('partial');
+    await (await creator.acquire(30_000)).release();
+    await Promise.all([2, 3, 4].map((index) => servers[index]!.pause()));
+    const error = await within(2_000, 'the failure', () => failure(creator.tryAcquire(60_000)));
+    expect(error).toMatchObject({
+      code: 'ERR_LOCK_QUORUM',
+      reason: 'unavailable',
+      retryable: true,
+      lockName: 'partial',
+    });
+    expect(error.errors.map(({ server }) => server)).toEqual(
+      [2, 3, 4].map((index) => `${servers[index]!.host}:${servers[index]!.port}`),
+    );
+    await allFree('partial', [0, 1].values());
+    await Promise.all([2, 3, 4].map((index) => servers[index]!.resume()));
+    await allFree('partial');
+    const lock = await creator.acquire(30_000, 10_000);
+    expect(await lock.isHeld()).toBe(true);
+  });
+
+  it('makes a try fail and a wait go on', async () => {
+    await start(3);
+    const [first, second] = [connect().creator('partial'), connect().creator('partial')];
+    const lock = await first.acquire(30_000);
+    await servers[0]!.restart();
+    // The first server has forgotten the lease and grants, but the others remember it.
+    await until(async () => (await at(0).ping()) === 'PONG', { what: 'the first server' });
+    expect(await second.tryAcquire(30_000)).toBeNull();
+    const waiting = second.acquire(30_000, 20_000);
+    await until(async () => (await at(1).zcard('baton:{partial}:queue')) === 1, {
+      what: 'it to wait behind the holder',
+    });
+    await lock.release();
+    const next = await within(2_000, 'the handoff', () => waiting);
+    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+    await next.release();
+    await allFree('partial');
+  });
+});
+
+describe('row 18: servers that forgot', () => {
+  it('do not matter as long as a quorum remembers, and are not told again', async () => {
+    await start(3);
+    const lock = await connect().creator('forgot').acquire(30_000);
+    await until(async () => (await holderAt(2, 'forgot')) === lock.owner, { what: 'all votes' });
+    await at(2).flushall();
+    await lock.refresh();
+    expect(await lock.isHeld()).toBe(true);
+    expect(await at(2).exists('baton:{forgot}')).toBe(0);
+    await lock.release();
+  });
+
+  it('cost the lease when no quorum remembers', async () => {
+    await start(3);
+    const creator = connect().creator('forgot');
+    const locks = [await creator.acquire(30_000), await connect().creator('other').acquire(30_000)];
+    for (const [index, name] of [
+      [1, 'forgot'],
+      [2, 'forgot'],
+      [1, 'other'],
+      [2, 'other'],
+    ] as const) {
+      await until(async () => holderAt(index, name), { what: 'all votes' });
+      await at(index).del(`baton:{${name}}`);
+    }
+    await expect(locks[0]!.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
+    await expect(locks[1]!.release()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
+    expect(await connect().creator('forgot').isLocked()).toBe(false);
+  });
+});
+
+describe('20 contenders on 5 servers', () => {
+  it('send 2 N + 2 commands for each acquisition at most, one after another with rising fences', async () => {
+    await start(5);
+    const workers = crowd(20);
+    // The inboxes are opened first.
+    await contend('warm-up', workers, 1);
+    const recorders = await Promise.all(servers.map(recordCommands));
+    const holds = await contend('contended', workers, 5);
+    const counts = await Promise.all(recorders.map(async (recorder) => (await recorder.stop()).length));
+    expect(holds).toHaveLength(100);
+    expectExclusive(holds);
+    expect(counts.reduce((sum, count) => sum + count, 0) / holds.length).toBeLessThanOrEqual(2 * 5 + 2);
+    await allFree('contended');
+  });
+
+  it.each([
+    ['killed', (server: RedisServer) => server.kill()],
+    ['stopped', (server: RedisServer) => server.pause()],
+  ])('go on when two of them are %s', async (_, fault) => {
+    await start(5);
+    const workers = crowd(20);
+    const contended = contend('contended', workers, 5, 2_000);
+    // In the middle of it: the server where all wait, and another.
+    await until(async () => (await at(0).zcard('baton:{contended}:queue')) > 5, { what: 'a line' });
+    await Promise.all([fault(servers[0]!), fault(servers[3]!)]);
+    expectExclusive(await contended);
+  });
+
+  it('go on when two of them come back without their data, one after the other', async () => {
+    await start(5);
+    const workers = crowd(20);
+    const contended = contend('contended', workers, 10, 1_000);
+    await until(async () => (await at(0).zcard('baton:{contended}:queue')) > 5, { what: 'a line' });
+    for (const index of [0, 3]) {
+      await servers[index]!.kill();
+      await until(async () => (await at(1).get('baton:{contended}')) !== null, { what: 'progress' });
+      await servers[index]!.restart();
+    }
+    expectExclusive(await contended);
+  });
+});
+
+describe('three dead of five', () => {
+  it('fail with what each of them says, and work again when one of them is back', async () => {
+    await start(5);
+    const client = connect();
+    const creator = client.creator('dead');
+    const held = await client.creator('held').acquire(30_000);
+    await Promise.all([0, 2, 3].map((index) => servers[index]!.kill()));
+    const expected = [0, 2, 3].map((index) => `${servers[index]!.host}:${servers[index]!.port}`);
+    const waited = await within(1_500, 'the wait to end', () => failure(creator.acquire(30_000, 600)));
+    expect(waited.errors.map(({ server }) => server)).toEqual(expected);
+    for (const { error } of waited.errors) expect(error).toMatchObject({ reason: 'unavailable' });
+    const tried = await within(1_000, 'the try to end', () => failure(creator.tryAcquire(30_000)));
+    expect(tried.errors.map(({ server }) => server)).toEqual(expected);
+    expect((await failure(held.refresh())).errors).toHaveLength(3);
+    expect((await failure(creator.inspect())).errors).toHaveLength(3);
+    expect((await failure(creator.forceRelease())).errors).toHaveLength(3);
+    const waiting = creator.acquire(30_000, 20_000);
+    await servers[2]!.restart();
+    const lock = await within(5_000, 'the recovery', () => waiting);
+    expect(await lock.isHeld()).toBe(true);
+    await lock.release();
+    expect(await creator.isLocked()).toBe(false);
+  });
+
+  it('are there from the start', async () => {
+    await start(3);
+    await Promise.all([0, 1].map((index) => servers[index]!.kill()));
+    const creator = connect().creator('dead');
+    expect((await failure(creator.tryAcquire(30_000))).errors).toHaveLength(2);
+    const waiting = creator.acquire(30_000, 20_000);
+    await servers[1]!.restart();
+    expect((await within(5_000, 'the recovery', () => waiting)).remaining).toBeGreaterThan(0);
+  });
+});
+
+describe('the server where everybody waits', () => {
+  it.each([
+    ['dies', (server: RedisServer) => server.kill(), 30_000],
+    // Nobody hears of that before somebody asks: the first to ask is the waiter, when the lease runs out.
+    ['freezes', (server: RedisServer) => server.pause(), 1_000],
+  ])('%s, and they wait on at the next', async (_, fault, ttl) => {
+    await start(3);
+    const lock = await connect().creator('moved').acquire(ttl);
+    const waiting = connect().creator('moved').acquire(30_000, 20_000);
+    await until(async () => (await at(0).zcard('baton:{moved}:queue')) === 1, { what: 'the waiter' });
+    await fault(servers[0]!);
+    if (ttl > 5_000) {
+      await until(async () => (await at(1).zcard('baton:{moved}:queue')) === 1, { what: 'it to move' });
+      await lock.release();
+    }
+    const next = await within(5_000, 'the next in line', () => waiting);
+    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+    await next.release();
+  });
+
+  it('is down for a moment, and nobody leaves it', async () => {
+    await start(3);
+    proxies = [await startProxy(servers[0]!)];
+    const urls = [proxies[0]!.url, servers[1]!.url, servers[2]!.url];
+    const lock = await connect().creator('moment').acquire(30_000);
+    const waiting = connect({}, urls).creator('moment').acquire(30_000, 20_000);
+    await until(async () => (await at(0).zcard('baton:{moment}:queue')) === 1, { what: 'the waiter' });
+    const before = proxies[0]!.accepted;
+    proxies[0]!.cut();
+    await until(() => proxies[0]!.accepted > before, { what: 'it to come back' });
+    await lock.release();
+    await (await waiting).release();
+    expect(await at(1).exists('baton:{moment}:queue')).toBe(0);
+  });
+});
+
+it('a watch goes on when its server dies', async () => {
+  await start(3);
+  const creator = connect().creator('watched');
+  const tokens: (number | 'free')[] = [];
+  const abort = new AbortController();
+  const watching = (async () => {
+    for await (const { holders } of creator.watch({ signal: abort.signal })) {
+      tokens.push(holders[0]?.fencingToken ?? 'free');
+    }
+  })().catch((reason: unknown) => reason);
+  await until(() => tokens.length === 1, { what: 'the first state' });
+  const first = await connect().creator('watched').acquire(30_000);
+  await until(() => tokens.at(-1) === first.fencingToken, { what: 'the grant' });
+  await servers[0]!.kill();
+  await first.release();
+  await until(() => tokens.at(-1) === 'free', { what: 'the release' });
+  const second = await connect().creator('watched').acquire(30_000, 10_000);
+  await until(() => tokens.at(-1) === second.fencingToken, { what: 'the next grant' });
+  abort.abort('enough');
+  expect(await watching).toBe('enough');
+  await second.release();
+});
+
+describe('clients that see different first servers', () => {
+  it.each([4, 5, 2])('exclude each other and get on: %i servers', async (count) => {
+    await start(count);
+    proxies = await Promise.all(servers.map(startProxy));
+    const sees = (hidden: number) => {
+      // With two, both are needed: these clients only disagree about the order.
+      const urls = servers.map(({ url }, index) => (index === hidden ? proxies[index]!.url : url));
+      return connect({}, count === 2 && hidden === 0 ? urls.toReversed() : urls);
+    };
+    if (count > 2) proxies[0]!.refuse();
+    const two = [sees(0), sees(-1)];
+    const workers = Array.from({ length: 10 }, (_, index) => two[index % 2]!);
+    const holds = await contend('disagreed', workers, 5);
+    expect(holds).toHaveLength(50);
+    expectExclusive(holds);
+    await allFree('disagreed');
+  });
+});
+
+describe('a release', () => {
+  it('reaches a server that had not answered', async () => {
+    await start(3);
+    proxies = [await startProxy(servers[2]!)];
+    const urls = [servers[0]!.url, servers[1]!.url, proxies[0]!.url];
+    const creator = connect({}, urls).creator('unanswered');
+    await (await creator.acquire(30_000)).release();
+    // Its answers may come later than the quorum.
+    await until(async () => (await at(2).exists('baton:{unanswered}')) === 1, { what: 'the connection' });
+    await allFree('unanswered');
+    proxies[0]!.stallReplies();
+    const lock = await creator.acquire(30_000, 5_000);
+    await until(async () => (await holderAt(2, 'unanswered')) === lock.owner, { what: 'the vote' });
+    await within(2_000, 'the release', () => lock.release());
+    proxies[0]!.flow();
+    await allFree('unanswered');
+  });
+
+  it('reaches a server that had answered with an error', async () => {
+    await start(3);
+    const creator = connect().creator('refused');
+    await (await creator.acquire(30_000)).release();
+    await at(2).config('SET', 'min-replicas-to-write', '1');
+    const lock = await creator.acquire(30_000, 5_000);
+    expect(await holderAt(2, 'refused')).toBeUndefined();
+    await at(2).config('SET', 'min-replicas-to-write', '0');
+    const recorder = await recordCommands(servers[2]!);
+    await lock.release();
+    await until(async () => (await recorder.take()).some(({ text }) => text.includes(scripts.release.sha)), {
+      what: 'the release to arrive',
+    });
+    recorder.close();
+  });
+
+  it('is unknown when no quorum could be told until the TTL had passed', async () => {
+    await start(3);
+    const lock = await connect().creator('untold').acquire(800);
+    await Promise.all([0, 1].map((index) => servers[index]!.kill()));
+    const error = await within(4_000, 'the release to end', () => failure(lock.release()));
+    expect(error.errors).toHaveLength(2);
+  });
+});
+
+describe('fences', () => {
+  it('rise above that of any server of the quorum', async () => {
+    await start(3);
+    const creator = connect().creator('ahead');
+    const before = await creator.acquire(30_000);
+    await before.release();
+    await allFree('ahead');
+    const ahead = before.fencingToken + 3_600_000_000;
+    // As after a time in which another server came first, whose clock is an hour ahead.
+    for (const index of [1, 2]) await at(index).set('baton:{ahead}', String(ahead + index));
+    const lock = await creator.acquire(30_000, 5_000);
+    expect(lock.fencingToken).toBe(ahead + 3);
+    for (const index of [0, 1, 2]) {
+      await until(async () => (await at(index).get('baton:{ahead}'))?.startsWith(String(ahead + 3)), {
+        what: `the fence on server ${index}`,
+      });
+    }
+    await lock.release();
+    const next = await creator.acquire(30_000, 5_000);
+    expect(next.fencingToken).toBe(ahead + 4);
+    await next.release();
+  });
+});
