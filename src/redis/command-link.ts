@@ -4,7 +4,7 @@ import { LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
 import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { connectionEnded, isPermanent, noAnswer, toBackendError } from './errors.ts';
+import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
 import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
@@ -76,6 +76,15 @@ export class CommandLink implements LinkOfCall {
 
   get silent(): boolean {
     return this.#unheardSince !== undefined && this.#clock.now() >= this.#unheardSince + this.patienceMs;
+  }
+
+  /** Asks whether the server is still there; resolves when it answers, or when the connection has given up on it. */
+  async probe(): Promise<void> {
+    if (this.redis.status !== 'ready') return;
+    await this.redis.ping().then(
+      () => this.heard(),
+      (error: unknown) => isReply(error) && this.heard(),
+    );
   }
 
   /** Calls `listener` when `usable` may have changed: at once after a cut or a reconnect, else when it is noticed. */

@@ -41,10 +41,15 @@ export function isPermanent(error: unknown): boolean {
   return (reason === 'denied' && !retryable) || TOO_OLD.test(error.message);
 }
 
+/** Whether this is what a server has answered, and not the want of an answer. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
 function meaningOf(error: Error): { reason: BackendFault; retryable: boolean } {
   const code = 'code' in error ? String(error.code) : '';
   if (TLS_CODE.test(code)) return { reason: 'denied', retryable: false };
-  if (error.name !== 'ReplyError') return { reason: 'unavailable', retryable: true };
+  if (!isReply(error)) return { reason: 'unavailable', retryable: true };
   const found = MEANINGS.find(([text]) => text.test(error.message));
   return found ? { reason: found[1], retryable: found[2] } : { reason: 'failed', retryable: false };
 }

@@ -1,6 +1,7 @@
 import { Linked } from '../core/linked-set.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { Dispatch } from './dispatcher.ts';
+import { isReply } from './errors.ts';
 import type { Script } from './script.ts';
 
 /** One run of a script. */
@@ -64,7 +65,7 @@ export class OpenCall extends Linked implements Dispatch {
   }
 
   settle(error: unknown, reply: unknown): void {
-    if (!error) this.#link.heard();
+    if (!error || isReply(error)) this.#link.heard();
     if (!this.#link.forget(this)) this.#caller.answeredLate?.(reply);
     else if (error) this.#caller.failed(this.#link.errorFor(error, this.call.lockName));
     else this.#caller.answered(reply, this.sentAt, this.#cuts !== this.#link.cuts);

@@ -112,8 +112,10 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
     }
     // What waits on a server persists there: an error that comes nevertheless will not pass, and a try tries once.
     this.#barred.set(turn.server, reason);
+    const obstacles = this.#obstacles;
     if (this.#context.clock.now() < this.deadline) this.start();
-    else this.fail(this.#quorumError(this.#obstacles));
+    else if (this.#context.servers.lacksQuorum(obstacles)) this.fail(this.#quorumError(obstacles));
+    else this.fail(reason);
   }
 
   won(fencingToken: number, deadline: number): void {

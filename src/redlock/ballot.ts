@@ -24,7 +24,7 @@ export interface BallotContext {
 export interface BallotEvents {
   /** A quorum keeps the lease with this fence, until this local instant at least. */
   won(fencingToken: number, deadline: number): void;
-  /** Others are in the way, `by` the one who holds most; where that can be waited for, there it is best to wait. */
+  /** Others are in the way; `at` is the server where it is best to wait for them, if there is one. */
   outvoted(at: Server | undefined): void;
   /** Too few servers have answered. */
   unanswered(failures: Failures): void;
@@ -95,8 +95,7 @@ export class Ballot implements Motion {
 
   /** Whether so many servers have failed, or not answered yet, that there is no quorum among the others. */
   get lacksAnswers(): boolean {
-    const { all, quorum } = this.#context.servers;
-    return all.length - this.failures.size < quorum;
+    return this.#context.servers.lacksQuorum(this.failures);
   }
 
   /**

@@ -5,6 +5,8 @@ import { noAnswer } from '../redis/errors.ts';
 
 /** How long a link that was cut may take to come back before those who wait there go elsewhere, in ms. */
 const GRACE_MS = 250;
+/** How long to wait before asking a silent server whether it is there, in ms. */
+const PROBE_MS = 1_000;
 
 /** Who wants to know how the servers are. */
 export interface ServerEvents {
@@ -21,6 +23,8 @@ export class Server {
   readonly backend: RedisBackend;
   readonly #events: ServerEvents;
   #grace: Alarm | undefined;
+  #probe: Alarm | undefined;
+  #closed = false;
   #wasReady: boolean;
 
   constructor(label: string, backend: RedisBackend, events: ServerEvents) {
@@ -43,7 +47,9 @@ export class Server {
 
   async close(): Promise<void> {
     await this.backend.close();
+    this.#closed = true;
     this.#grace?.cancel();
+    this.#probe?.cancel();
   }
 
   #look(): void {
@@ -53,6 +59,7 @@ export class Server {
       this.#grace = undefined;
       this.#events.serverBack();
     } else if (this.backend.link.silent || !this.#wasReady) {
+      this.#probeSoon();
       this.#events.serverLost(this);
     } else if (!this.#grace) {
       const { clock } = this.backend;
@@ -61,5 +68,20 @@ export class Server {
         if (!this.usable) this.#events.serverLost(this);
       });
     }
+  }
+
+  /**
+   * A server that is silent is sent nothing, and most of the time speaks up by itself when it answers what it owes; not
+   * when the connection has stopped waiting for that.
+   */
+  #probeSoon(): void {
+    if (this.#probe || this.#closed) return;
+    const { clock, link } = this.backend;
+    this.#probe = clock.callAt(clock.now() + PROBE_MS, () => {
+      void link.probe().then(() => {
+        this.#probe = undefined;
+        if (link.silent) this.#probeSoon();
+      });
+    });
   }
 }

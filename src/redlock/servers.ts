@@ -29,6 +29,11 @@ export class Servers {
     return new Map(down.map((server) => [server, server.outage(lockName)]));
   }
 
+  /** Whether these leave no quorum among the others. */
+  lacksQuorum(failures: Failures): boolean {
+    return this.all.length - failures.size < this.quorum;
+  }
+
   /** That too few did what they were asked. */
   error(failures: Failures, lockName: string): QuorumError {
     const errors = this.all.flatMap((server) => {

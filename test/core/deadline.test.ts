@@ -8,6 +8,11 @@ describe('the deadline of a lease', () => {
     expect(driftMs(10)).toBeCloseTo(2.1);
   });
 
+  it('allows for more where a backend says so', () => {
+    expect(driftMs(30_000, 0.05)).toBe(1_502);
+    expect(leaseDeadline(1_000, 30_000, 0.05)).toBe(1_000 + 30_000 - 1_502);
+  });
+
   it('row 7: is counted from before the request was sent', () => {
     expect(leaseDeadline(1_000, 30_000)).toBe(1_000 + 30_000 - 302);
   });

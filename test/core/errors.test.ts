@@ -82,6 +82,27 @@ describe('an error carries', () => {
   });
 });
 
+describe('a missing quorum', () => {
+  const denied = new LockBackendError('denied', { reason: 'denied', retryable: false });
+  const errors = [
+    { server: 'a:1', error: denied },
+    { server: 'b:2', error: cause },
+  ];
+
+  it('names each server that failed, and why', () => {
+    const error = new QuorumError(errors, 2, 3, 'orders:42');
+    expect(error).toMatchObject({ errors, cause: denied, reason: 'unavailable', retryable: true });
+    expect(error.message).toBe(
+      'fewer than 2 of 3 servers could be asked: a:1: denied; b:2: connect ECONNREFUSED',
+    );
+  });
+
+  it('lasts when what lasts is enough to prevent it', () => {
+    const lasting = new QuorumError([...errors, { server: 'c:3', error: denied }], 2, 3, 'orders:42');
+    expect(lasting).toMatchObject({ reason: 'denied', retryable: false });
+  });
+});
+
 describe('a refused value stands in the message', () => {
   function quoted(value: unknown): string {
     return new LockArgumentError('x', value, 'y').message.replace('x must be y, got ', '');

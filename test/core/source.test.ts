@@ -6,7 +6,9 @@ import {
   LockCreator,
   type LockSource,
   type RedisBackendOptions,
+  type RedlockBackendOptions,
   redisBackend,
+  redlockBackend,
 } from '../../src/index.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
@@ -180,6 +182,77 @@ describe('an option of redisBackend', () => {
       redisBackend('rediss://localhost:1', {}),
     ];
     expect(made).toHaveLength(5);
+    for (const accepted of backends) await accepted.close();
+  });
+});
+
+describe('the sources of redlockBackend', () => {
+  const urls = ['redis://localhost:1', 'redis://localhost:2', 'rediss://localhost:3'];
+
+  it.each([undefined, null, 'redis://localhost', {}, []])('must not be %o', (sources) => {
+    const error = refusal(() => redlockBackend(sources as unknown as string[]));
+    expect(error).toMatchObject({ argument: 'sources', value: sources });
+    expect(error.message).toContain('sources must be an array of at least one URL or ioredis Redis instance');
+  });
+
+  it.each([undefined, 5, {}, [], 'localhost', 'redis://user:secret@localhost/x', 'http://localhost'])(
+    'must not contain %o, whatever comes before',
+    (source) => {
+      const error = refusal(() => redlockBackend(['redis://localhost:1', source as string]));
+      expect(error.argument).toBe('sources[1]');
+      expect(error.message).not.toContain('secret');
+    },
+  );
+
+  it('must not contain a cluster', () => {
+    const cluster = new Cluster([{ host: 'localhost', port: 1 }], { lazyConnect: true });
+    const error = refusal(() => redlockBackend([cluster as unknown as Redis]));
+    expect(error).toMatchObject({ argument: 'sources[0]', value: cluster });
+    cluster.disconnect();
+  });
+
+  it('must be different servers, as URLs or as instances', () => {
+    const redis = new Redis('redis://localhost:6379');
+    made.length = 0;
+    expect(refusal(() => redlockBackend(['redis://localhost', redis])).argument).toBe('sources');
+    expect(refusal(() => redlockBackend([redis, redis])).argument).toBe('sources');
+    const twice = ['redis://me:secret@localhost:5/1', 'rediss://localhost:5/2'];
+    expect(refusal(() => redlockBackend(twice)).message).toBe(
+      'sources must be different servers, got "localhost:5"',
+    );
+    redis.disconnect();
+  });
+
+  it('are ended with the backend if they are URLs', async () => {
+    const redis = new Redis('redis://localhost:4');
+    made.length = 0;
+    const client = new LockClient(redlockBackend([...urls, redis]));
+    expect(made.map(({ url }) => url)).toEqual(urls);
+    await client.close();
+    expect(made.map(({ status }) => status)).toEqual(['end', 'end', 'end']);
+    expect(redis.status).toBe('wait');
+    redis.disconnect();
+  });
+
+  it.each([
+    ['quorum', [0, 1, 4, 2.5, Number.NaN, '2', null], 'an integer of 2 … 3 servers'],
+    ['driftFactor', [0, -1, 0.51, Number.NaN, '0.01', null], 'a number above 0, up to 0.5'],
+    ['commandTimeout', [9, Number.NaN, '1'], 'an integer of 10 … 2147483647 ms'],
+  ])('have options; %s is refused out of bounds', (option, values, bounds) => {
+    for (const value of values) {
+      const error = refusal(() => redlockBackend(urls, { [option]: value } as RedlockBackendOptions));
+      expect(error).toMatchObject({ argument: option, value });
+      expect(error.message).toContain(`${option} must be ${bounds}, got `);
+    }
+  });
+
+  it('have options, accepted at their bounds', async () => {
+    const backends = [
+      redlockBackend(urls, { quorum: 2, driftFactor: 0.5 }),
+      redlockBackend(urls, { quorum: 3, driftFactor: Number.MIN_VALUE, commandTimeout: 10 }),
+      redlockBackend(urls.slice(0, 1), { quorum: 1 }),
+      redlockBackend(urls.slice(0, 2), { quorum: 2 }),
+    ];
     for (const accepted of backends) await accepted.close();
   });
 });
