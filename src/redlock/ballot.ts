@@ -12,6 +12,8 @@ const PATIENT_ROUNDS = 3;
 const ROUND_MS = 1;
 const ROUND_GROWTH = 4;
 const LONGEST_ROUND_MS = 250;
+/** A lease ends at a whole ms of the server's clock. */
+const LEASE_MARGIN_MS = 1;
 
 /** What a ballot is held with. */
 export interface BallotContext {
@@ -207,7 +209,11 @@ export class Ballot implements Motion {
   #scheduleRound(): Alarm {
     const { clock } = this.#context;
     const longest = Math.min(this.#roundMs * ROUND_GROWTH ** this.#rounds, LONGEST_ROUND_MS);
-    return clock.callAt(clock.now() + longest * (0.5 + Math.random() / 2), () => this.#askAgain());
+    const left = this.#votes.map(({ answer }) =>
+      answer.kind === 'held' ? answer.leftMs + LEASE_MARGIN_MS : longest,
+    );
+    const delay = Math.min(longest * (0.5 + Math.random() / 2), ...left);
+    return clock.callAt(clock.now() + delay, () => this.#askAgain());
   }
 
   /** Those who refused; all if one of them knows a higher fence, since a quorum has to have the same. */

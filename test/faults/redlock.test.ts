@@ -13,6 +13,9 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
 import { until, within } from '../support/wait.ts';
 
+/** Higher than any that a clock gives today. */
+const FENCE = '2000000000000000';
+
 let servers: RedisServer[];
 let proxies: FaultProxy[];
 let clients: LockClient[];
@@ -347,7 +350,108 @@ describe('clients that see different first servers', () => {
   });
 });
 
+describe('two lines for one lock', () => {
+  it('become one: who waited elsewhere while the first server was away goes over to its line', async () => {
+    await start(3);
+    proxies = [await startProxy(servers[0]!)];
+    proxies[0]!.refuse();
+    const urls = [proxies[0]!.url, servers[1]!.url, servers[2]!.url];
+    const lock = await connect({}, urls).creator('split').acquire(30_000, 5_000);
+    const waiter = connect({}, urls).creator('split');
+    const waiting = waiter.acquire(30_000, 20_000);
+    await until(async () => (await at(1).zcard('baton:{split}:queue')) === 1, { what: 'the waiter' });
+    proxies[0]!.accept();
+    await until(() => proxies[0]!.connections >= 2, { what: 'the first server to be back' });
+    await until(async () => (await waiter.inspect()).waiters === 0, { what: 'it to be asked again' });
+    const rival = 'rival:1:30000';
+    await at(0).eval(scripts.adopt.lua, 2, 'baton:{split}', 'baton:{split}:queue', rival, 30_000, FENCE);
+    const recorder = await recordCommands(servers[2]!);
+    await lock.release();
+    await until(async () => (await at(0).zcard('baton:{split}:queue')) === 1, { what: 'it to go over' });
+    expect((await recorder.take()).filter(({ text }) => text.includes(scripts.adopt.sha))).toEqual([]);
+    recorder.close();
+    await at(0).eval(scripts.release.lua, 2, 'baton:{split}', 'baton:{split}:queue', rival);
+    const next = await within(2_000, 'the handoff', () => waiting);
+    expect(next.fencingToken).toBeGreaterThan(Number(FENCE));
+    await next.release();
+    await allFree('split');
+  });
+});
+
+describe('a grant', () => {
+  it('comes with the quorum-th vote, not the last', async () => {
+    await start(3);
+    const creator = connect({ commandTimeout: 20_000 }).creator('quick');
+    await (await creator.acquire(30_000)).release();
+    await until(async () => (await at(2).exists('baton:{quick}')) === 1, { what: 'all connections' });
+    await servers[2]!.pause();
+    const lock = await within(5_000, 'the grant', () => creator.acquire(30_000));
+    await within(5_000, 'the refresh', () => lock.refresh());
+    expect(await within(5_000, 'the answer', () => lock.isHeld())).toBe(true);
+    await within(5_000, 'the release', () => lock.release());
+    await servers[2]!.resume();
+    await allFree('quick');
+  });
+
+  it('waits for a release that is on its way, in place', async () => {
+    await start(3);
+    proxies = await Promise.all(servers.slice(1).map(startProxy));
+    const slow = connect({}, [servers[0]!.url, ...proxies.map(({ url }) => url)]).creator('late');
+    const lock = await slow.acquire(30_000);
+    const waiting = connect().creator('late').acquire(30_000, 5_000);
+    await until(async () => (await at(0).zcard('baton:{late}:queue')) === 1, { what: 'the waiter' });
+    const recorder = await recordCommands(servers[1]!);
+    for (const proxy of proxies) proxy.delay(8);
+    const releasing = lock.release();
+    const next = await waiting;
+    await releasing;
+    const texts = (await recorder.take()).map(({ text }) => text);
+    expect(texts.filter((text) => text.includes(scripts.acquire.sha))).toEqual([]);
+    const votes = texts.filter((text) => text.includes(scripts.adopt.sha)).length;
+    expect(votes).toBeGreaterThan(1);
+    expect(votes).toBeLessThanOrEqual(6);
+    recorder.close();
+    await next.release();
+  });
+
+  it('is counted from the earliest of its votes', async () => {
+    await start(2);
+    const client = connect({ clientName: 'aaa' });
+    await (await client.creator('warm-up').acquire(30_000)).release();
+    const rival = ['zzz:1:150', 150, '1000000000000001'];
+    await at(1).eval(scripts.adopt.lua, 2, 'baton:{counted}', 'baton:{counted}:queue', ...rival);
+    const lock = await client.creator('counted').acquire(5_000, 5_000);
+    const ends = await Promise.all([0, 1].map(async (index) => at(index).get('baton:{counted}')));
+    const [first, second] = ends.map((record) => Number(record?.split(' ')[1]));
+    expect(second! - first!).toBeGreaterThan(20);
+    // The clock of the servers is ours; it is read in whole ms.
+    expect(Date.now() + lock.remaining).toBeLessThanOrEqual(first! - 52 + 1);
+    await lock.release();
+  });
+});
+
 describe('a release', () => {
+  it('goes to the first server last, so that the next in line finds the others free', async () => {
+    await start(3);
+    const order: number[] = [];
+    const instances = servers.map(({ url }, index) => {
+      const redis = new Redis(url);
+      const evalsha = redis.evalsha.bind(redis) as (...args: unknown[]) => Promise<unknown>;
+      redis.evalsha = ((...args: unknown[]) => {
+        if (args[0] === scripts.release.sha) order.push(index);
+        return evalsha(...args);
+      }) as typeof redis.evalsha;
+      return redis;
+    });
+    const client = new LockClient(redlockBackend(instances));
+    const lock = await client.creator('ordered').acquire(30_000);
+    await lock.release();
+    expect(order).toEqual([1, 2, 0]);
+    await client.close();
+    expect(instances.map(({ status }) => status)).toEqual(['ready', 'ready', 'ready']);
+    for (const redis of instances) redis.disconnect();
+  });
+
   it('reaches a server that had not answered', async () => {
     await start(3);
     proxies = [await startProxy(servers[2]!)];
