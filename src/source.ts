@@ -48,18 +48,17 @@ export function redlockBackend(
     throw new LockArgumentError('sources', sources, 'an array of at least one URL or ioredis Redis instance');
   }
   const settings = redlockSettings(sources.length, options);
-  const labels = new Set<string>();
+  const named = new Map<string, Redis | string>();
   for (const [index, source] of sources.entries()) {
     const label = labelOf(source, `sources[${index}]`);
-    if (labels.has(label)) throw new LockArgumentError('sources', label, 'different servers');
-    labels.add(label);
+    if (named.has(label)) throw new LockArgumentError('sources', label, 'different servers');
+    named.set(label, source);
   }
-  const named = [...labels].map((label, index) => ({ label, source: sources[index] as Redis | string }));
-  const opened = named.map(({ label, source }) => {
+  const servers = [...named].map(([label, source]) => {
     const owned = typeof source === 'string';
     return { label, owned, redis: owned ? connect(source) : source };
   });
-  return new RedlockBackend(opened, settings, systemClock);
+  return new RedlockBackend(servers, settings, systemClock);
 }
 
 /** What tells one server from another, without credentials. */

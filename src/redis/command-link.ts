@@ -6,6 +6,7 @@ import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
 import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
+import { Silence } from './silence.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
 const TICK_MS = 20;
@@ -38,11 +39,10 @@ export class CommandLink implements LinkOfCall {
   readonly #open = new LinkedSet<OpenCall>();
   readonly #lastError: LastError;
   readonly #unlisten: () => void;
+  readonly #silence: Silence;
   readonly #sleepers = new Set<() => void>();
   #drained: (() => void) | undefined;
   #onHealth: (() => void) | undefined;
-  /** Since when nothing has been answered although something was asked, as a local instant. */
-  #unheardSince: number | undefined;
   #refusal: Error | undefined;
   #closed = false;
   #cuts = 0;
@@ -52,6 +52,7 @@ export class CommandLink implements LinkOfCall {
     this.redis = redis;
     this.#clock = clock;
     this.patienceMs = patienceMs;
+    this.#silence = new Silence(clock, patienceMs);
     this.#dispatcher = new Dispatcher(redis);
     this.#lastError = new LastError(redis);
     this.#unlisten = onCut(redis, () => {
@@ -62,10 +63,7 @@ export class CommandLink implements LinkOfCall {
     redis.on('end', this.#wake);
   }
 
-  /**
-   * Whether a command has a chance: the link is up and the server answers, or none of it has been tried yet. A server
-   * counts as silent when it has answered nothing for as long as we wait for one command.
-   */
+  /** Whether a command has a chance: the link is up and the server answers, or none of it has been tried yet. */
   get usable(): boolean {
     if (this.#ended || this.silent) return false;
     const { status } = this.redis;
@@ -75,7 +73,7 @@ export class CommandLink implements LinkOfCall {
   }
 
   get silent(): boolean {
-    return this.#unheardSince !== undefined && this.#clock.now() >= this.#unheardSince + this.patienceMs;
+    return this.#silence.isLong;
   }
 
   /** Asks whether the server is still there; resolves when it answers, or when the connection has given up on it. */
@@ -96,7 +94,7 @@ export class CommandLink implements LinkOfCall {
   send(call: ScriptCall, until: number, caller: Caller): void {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);
     this.#open.add(open);
-    this.#unheardSince ??= open.sentAt;
+    this.#silence.asked(open.sentAt);
     this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
     this.#dispatcher.send(open, this.#open.size);
   }
@@ -190,7 +188,7 @@ export class CommandLink implements LinkOfCall {
 
   heard(): void {
     const noteworthy = this.#onHealth !== undefined && this.silent;
-    this.#unheardSince = undefined;
+    this.#silence.end();
     if (noteworthy) this.#onHealth?.();
   }
 
@@ -223,7 +221,8 @@ export class CommandLink implements LinkOfCall {
 
   readonly #onReady = (): void => {
     // What is under way is sent again, or lost.
-    this.#unheardSince = this.#open.size > 0 ? this.#clock.now() : undefined;
+    this.#silence.end();
+    if (this.#open.size > 0) this.#silence.asked(this.#clock.now());
     this.#wake();
   };
 

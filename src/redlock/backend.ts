@@ -10,10 +10,10 @@ import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
 import type { Ballot } from './ballot.ts';
 import type { RedlockSettings } from './options.ts';
 import { count, poll } from './poll.ts';
+import { type Keeper, releaseEverywhere } from './release.ts';
 import { Server, type ServerEvents } from './server.ts';
 import { Servers } from './servers.ts';
 import { mergeStates } from './state.ts';
-import type { Vote } from './vote.ts';
 import { MovingWatch } from './watch.ts';
 
 /** One of the servers, as the user has named it. */
@@ -68,51 +68,23 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
     this.#assertOpen(grant.name);
-    const { all, quorum } = this.servers;
-    const voters = this.#votersOf(grant);
-    const spare = voters.length - quorum;
+    const { quorum } = this.servers;
+    const keepers = this.#keepersOf(grant);
+    const spare = keepers.length - quorum;
     return poll(
-      voters.length > 0 ? voters : all,
-      (server) => server.backend.refresh(grant, ttlMs),
+      keepers.map(({ server }) => [server, server.backend.refresh(grant, ttlMs)] as const),
       (answers) => count(answers, quorum, spare + 1),
       (failed) => this.servers.error(failed, grant.name),
     );
   }
 
-  /** True when nobody else can have had a quorum until now. */
   async release(grant: Grant): Promise<boolean> {
     this.#assertOpen(grant.name);
-    const { all, quorum } = this.servers;
-    const voters = this.#votersOf(grant);
-    const votes = this.#ballots.get(grant)?.votes ?? [];
-    const others = all.length - voters.length;
-    let seen = (): void => {};
-    const firstToldIt = new Promise<void>((resolve) => {
-      seen = resolve;
-    });
-    const released = await poll(
-      voters,
-      (server) => {
-        // Whoever asks next asks the first server first: it should know by the time we say that it is released.
-        const isFirst = server === voters.at(-1);
-        const done = server.backend.release(grant, isFirst ? seen : undefined);
-        const vote = votes.find((candidate) => candidate.server === server);
-        const told = () => {
-          vote?.released();
-          if (isFirst) seen();
-        };
-        done.then(told, told);
-        return done;
-      },
-      (answers) => count(answers, all.length - quorum + 1, quorum - others),
-      (failed) => this.servers.error(failed, grant.name),
-    );
-    await firstToldIt;
-    return released;
+    return releaseEverywhere(grant, this.#keepersOf(grant), this.servers);
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const stops = this.#votersOf(grant).map((server) => server.backend.onForced(grant, listener));
+    const stops = this.#keepersOf(grant).map(({ server }) => server.backend.onForced(grant, listener));
     return () => {
       for (const stop of stops) stop();
     };
@@ -121,8 +93,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   async inspect(name: string): Promise<LockState> {
     this.#assertOpen(name);
     return poll(
-      this.servers.all,
-      (server) => this.#ask(server, name, () => server.backend.inspect(name)),
+      this.#ask(name, this.servers.all, (server) => server.backend.inspect(name)),
       (answers) => mergeStates(name, this.servers, answers),
       (failed) => this.servers.error(failed, name),
     );
@@ -130,10 +101,9 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
 
   async forceRelease(name: string): Promise<boolean> {
     this.#assertOpen(name);
-    const { all, quorum } = this.servers;
+    const { quorum } = this.servers;
     return poll(
-      [...all].reverse(),
-      (server) => this.#ask(server, name, () => server.backend.forceRelease(name)),
+      this.#ask(name, this.servers.all.toReversed(), (server) => server.backend.forceRelease(name)),
       ({ given, failed, open }) => {
         if (open > 0 || given.size < quorum) return undefined;
         const held = [...given.values()].filter((answer) => answer).length;
@@ -183,14 +153,17 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   }
 
   /** The servers that may keep something for a lease, the one that granted first at the end. */
-  #votersOf(grant: Grant): readonly Server[] {
-    const votes: readonly Vote[] | undefined = this.#ballots.get(grant)?.votes;
-    return votes?.map(({ server }) => server) ?? [...this.servers.all].reverse();
+  #keepersOf(grant: Grant): readonly Keeper[] {
+    const votes = this.#ballots.get(grant)?.votes;
+    return votes ?? this.servers.all.map((server) => ({ server, released() {} })).reverse();
   }
 
-  /** A server that can't be asked fails at once. */
-  #ask<T>(server: Server, name: string, call: () => Promise<T>): Promise<T> {
-    return server.usable ? call() : Promise.reject(server.outage(name));
+  /** Those that can't be asked fail at once. */
+  #ask<T>(name: string, servers: readonly Server[], ask: (server: Server) => Promise<T>) {
+    return servers.map((server) => {
+      const answering = server.usable ? ask(server) : Promise.reject<T>(server.outage(name));
+      return [server, answering] as const;
+    });
   }
 
   #assertOpen(name: string): void {

@@ -9,18 +9,18 @@ export interface Answers<T> {
 }
 
 /**
- * Asks several servers the same, all at once, until `decide` can tell what it comes to: it is asked after each answer.
- * Rejects with what `undecided` makes of the failures when all have answered and it still cannot.
+ * Follows a question to several servers until `decide` can tell what it comes to: it is asked after each answer. Rejects
+ * with what `undecided` makes of the failures when all have answered and it still cannot.
  */
 export function poll<T, R>(
-  servers: readonly Server[],
-  ask: (server: Server) => Promise<T>,
+  asked: Iterable<readonly [Server, Promise<T>]>,
   decide: (answers: Answers<T>) => R | undefined,
   undecided: (failed: ReadonlyMap<Server, Error>) => Error,
 ): Promise<R> {
   const given = new Map<Server, T>();
   const failed = new Map<Server, Error>();
-  let open = servers.length;
+  const pending = [...asked];
+  let open = pending.length;
   return new Promise((resolve, reject) => {
     const look = (): void => {
       open -= 1;
@@ -28,8 +28,8 @@ export function poll<T, R>(
       if (decision !== undefined) resolve(decision);
       else if (open === 0) reject(undecided(failed));
     };
-    for (const server of servers) {
-      ask(server).then(
+    for (const [server, answering] of pending) {
+      answering.then(
         (answer) => {
           given.set(server, answer);
           look();

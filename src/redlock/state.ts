@@ -24,8 +24,7 @@ export function mergeStates(
 
 /** The lease lasts as long as a quorum remembers it. */
 function merge(said: readonly Holder[], quorum: number): Holder {
-  const [longest, ...others] = [...said].sort((a, b) => b.remainingTtl - a.remainingTtl);
+  const longestFirst = [...said].sort((a, b) => b.remainingTtl - a.remainingTtl);
   const fencingToken = Math.max(...said.map((holder) => holder.fencingToken));
-  const remainingTtl = [longest, ...others][quorum - 1]?.remainingTtl ?? 0;
-  return { ...(longest as Holder), fencingToken, remainingTtl };
+  return { ...(longestFirst[quorum - 1] as Holder), fencingToken };
 }

@@ -33,8 +33,14 @@ export class MovingWatch implements Observation {
   /** Resolves once some server has confirmed. Rejects with what a server refuses it for. */
   async start(): Promise<this> {
     this.#begin();
-    await this.#started.promise;
-    return this;
+    try {
+      await this.#started.promise;
+      return this;
+    } catch (error) {
+      this.#stopped = true;
+      this.#onStop(this);
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

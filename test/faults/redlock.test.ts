@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -495,6 +496,33 @@ describe('a release', () => {
 });
 
 describe('fences', () => {
+  it('rise whoever comes first, whichever server has forgotten', async () => {
+    await start(3);
+    const urls = servers.map(({ url }) => url);
+    const rotated = [0, 1, 2].map((by) => connect({}, [...urls.slice(by), ...urls.slice(0, by)]));
+    const fenceAt = async (index: number, name: string) =>
+      Number((await at(index).get(`baton:{${name}}`))?.slice(0, 16) ?? 0);
+    let runs = 0;
+    const step = fc.record({ by: fc.nat(2), forgets: fc.option(fc.nat(2)), releases: fc.boolean() });
+    const rising = fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 12 }), async (steps) => {
+      const name = `rising-${++runs}`;
+      // Beyond what clocks give, so that nothing but the quorum makes them rise.
+      for (const index of [0, 1, 2]) await at(index).set(`baton:{${name}}`, FENCE);
+      let last = Number(FENCE);
+      for (const { by, forgets, releases } of steps) {
+        const lock = await rotated[by]!.creator(name).acquire(releases ? 30_000 : 30, 10_000);
+        expect(lock.fencingToken).toBeGreaterThan(last);
+        last = lock.fencingToken;
+        for (const index of [0, 1, 2]) {
+          await until(async () => (await fenceAt(index, name)) >= last, { what: 'all votes' });
+        }
+        if (releases) await lock.release();
+        if (forgets !== null) await at(forgets).del(`baton:{${name}}`);
+      }
+    });
+    await fc.assert(rising, { numRuns: 25 });
+  });
+
   it('rise above that of any server of the quorum', async () => {
     await start(3);
     const creator = connect().creator('ahead');
