@@ -1,16 +1,17 @@
 import type { Grant } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { DRIFT_FACTOR } from '../core/deadline.ts';
+import { outranks } from './rank.ts';
 import type { Server } from './server.ts';
 import type { Failures, Servers } from './servers.ts';
 import { type Motion, Vote } from './vote.ts';
 
 /** How often those who refused are asked again: their holder's release may be on its way. */
-const ROUNDS = 5;
-/** After so many rounds, a rival with more servers is none that is about to leave. */
+const ROUNDS = 6;
+/** After so many rounds, whoever is still in the way is not about to leave. */
 const PATIENT_ROUNDS = 3;
 const ROUND_MS = 1;
-const ROUND_GROWTH = 4;
+const ROUND_GROWTH = 3;
 const LONGEST_ROUND_MS = 250;
 /** A lease ends at a whole ms of the server's clock. */
 const LEASE_MARGIN_MS = 1;
@@ -159,8 +160,7 @@ export class Ballot implements Motion {
     const behind = this.#count('behind');
     const refused = behind + this.#count('held');
     if (sure + refused < quorum) this.#end(() => this.#events.unanswered(this.failures));
-    else if (sure < quorum && this.#isLost(voted))
-      this.#end(() => this.#events.outvoted(this.#whereToWait()));
+    else if (sure < quorum && this.#isLost()) this.#end(() => this.#events.outvoted(this.#whereToWait()));
     else if (sure < quorum && behind > 0 && this.#rounds < ROUNDS) this.#askAgain();
     else if (refused > 0 && this.#rounds < ROUNDS) this.#alarm ??= this.#scheduleRound();
   }
@@ -178,16 +178,19 @@ export class Ballot implements Motion {
     this.#end(() => this.#events.won(this.fence, Math.min(...deadlines)));
   }
 
-  /** Of two who are in each other's way one has to give way; both see the same, so both know which. */
-  #isLost(voted: number): boolean {
+  /**
+   * Of two who are in each other's way one has to give way. Each may see only some of the other's servers, so their
+   * number would not tell both the same; their rank does.
+   */
+  #isLost(): boolean {
     if (this.#rounds >= ROUNDS) return true;
     if (this.#rounds < PATIENT_ROUNDS) return false;
     const rival = this.#rival();
     if (!rival) return false;
-    return rival.servers.length > voted || (rival.servers.length === voted && rival.owner < this.owner);
+    return rival.servers.length >= this.#context.servers.quorum || outranks(rival.owner, this.owner);
   }
 
-  /** Who else has most of the servers. */
+  /** Who else has most of the servers; of several the one of the highest rank. */
   #rival(): { owner: string; servers: Server[] } | undefined {
     const rivals = new Map<string, Server[]>();
     for (const { server, answer } of this.#votes) {
@@ -195,7 +198,8 @@ export class Ballot implements Motion {
     }
     let most: { owner: string; servers: Server[] } | undefined;
     for (const [owner, servers] of rivals) {
-      if (servers.length > (most?.servers.length ?? 0)) most = { owner, servers };
+      const lead = servers.length - (most?.servers.length ?? 0);
+      if (lead > 0 || (lead === 0 && most && outranks(owner, most.owner))) most = { owner, servers };
     }
     return most;
   }

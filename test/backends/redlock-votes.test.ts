@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LockClient, redisBackend, redlockBackend } from '../../src/index.ts';
 import { type AdoptReply, parseAdoptReply } from '../../src/redis/scripts/adopt.ts';
+import { outranks } from '../../src/redlock/rank.ts';
 import { countByName, recordCommands, type WireCommand } from '../support/commands.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
@@ -86,6 +88,23 @@ describe('a server votes', () => {
       void listener.ssubscribe(`${KEY}:events`).then(() => adopt('me:2:30000', FENCE + 1));
     });
     expect(await told).toMatch(new RegExp(`^\\d+ 1 ${FENCE + 1}w\\d+ me:2:30000$`));
+  });
+});
+
+describe('the rank of two owners', () => {
+  it('is the same for both, and anybody’s guess', () => {
+    let first = 0;
+    fc.assert(
+      fc.property(fc.uuid(), fc.uuid(), (one, other) => {
+        fc.pre(one !== other);
+        expect(outranks(one, other)).toBe(!outranks(other, one));
+      }),
+    );
+    for (let sequence = 0; sequence < 1_000; sequence++) {
+      if (outranks(`a.1.x:${sequence}:30000`, `b.1.x:${sequence}:30000`)) first += 1;
+    }
+    expect(first).toBeGreaterThan(350);
+    expect(first).toBeLessThan(650);
   });
 });
 

@@ -417,9 +417,10 @@ describe('a grant', () => {
 
   it('is counted from the earliest of its votes', async () => {
     await start(2);
-    const client = connect({ clientName: 'aaa' });
+    const client = connect();
     await (await client.creator('warm-up').acquire(30_000)).release();
-    const rival = ['zzz:1:150', 150, '1000000000000001'];
+    // Of a rank so low that it is waited for, and not the other way round.
+    const rival = ['rival-13627700:1:150', 150, '1000000000000001'];
     await at(1).eval(scripts.adopt.lua, 2, 'baton:{counted}', 'baton:{counted}:queue', ...rival);
     const lock = await client.creator('counted').acquire(5_000, 5_000);
     const ends = await Promise.all([0, 1].map(async (index) => at(index).get('baton:{counted}')));
