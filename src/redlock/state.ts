@@ -2,18 +2,22 @@ import type { Holder, LockState } from '../core/backend.ts';
 import type { Answers } from './poll.ts';
 import type { Servers } from './servers.ts';
 
-/** What the servers say of a lock, as one state; undefined while that depends on those who have not answered. */
+/**
+ * What the servers say of a lock, as one state; undefined while some have not answered, and when it depends on those that
+ * have failed. It waits for all since a quorum of answers need not be the quorum that has been refreshed last.
+ */
 export function mergeStates(
   name: string,
   servers: Servers,
   { given, failed, open }: Answers<LockState>,
 ): LockState | undefined {
+  if (open > 0) return undefined;
   const named = new Map<string, Holder[]>();
   for (const { holders } of given.values()) {
     for (const holder of holders) named.set(holder.owner, [...(named.get(holder.owner) ?? []), holder]);
   }
   const most = Math.max(0, ...[...named.values()].map((holders) => holders.length));
-  if (most < servers.quorum && most + open + failed.size >= servers.quorum) return undefined;
+  if (most < servers.quorum && most + failed.size >= servers.quorum) return undefined;
   // The line is where the first one that can say so has it.
   const first = servers.all.find((server) => !failed.has(server));
   const waiters = first && given.get(first)?.waiters;

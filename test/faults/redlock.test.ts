@@ -388,7 +388,6 @@ describe('a grant', () => {
     await servers[2]!.pause();
     const lock = await within(5_000, 'the grant', () => creator.acquire(30_000));
     await within(5_000, 'the refresh', () => lock.refresh());
-    expect(await within(5_000, 'the answer', () => lock.isHeld())).toBe(true);
     await within(5_000, 'the release', () => lock.release());
     await servers[2]!.resume();
     await allFree('quick');
