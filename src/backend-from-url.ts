@@ -1,9 +1,9 @@
+import { isRedisScheme } from './connect.ts';
 import { checkOptions } from './core/arguments.ts';
 import type { LockBackend } from './core/backend.ts';
-import { isRedisScheme } from './connect.ts';
 import { LockArgumentError } from './errors.ts';
 import { memoryBackend } from './memory/backend.ts';
-import { redisBackend, redlockBackend } from './source.ts';
+import { redisBackend, redlockBackend } from './redis-backends.ts';
 import { parseServersUrl, type ServersUrl, schemeOf, withoutCredentials } from './url.ts';
 
 /** What every engine understands, but for the prefix, of which memory has no need. */
@@ -63,7 +63,11 @@ function loginOf({ username = '', password }: ServersUrl): string {
 async function etcdFrom(url: string, options: UrlBackendOptions | undefined): Promise<LockBackend> {
   const etcd = await import('./etcd/backend.ts').catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
-    throw new LockArgumentError('url', withoutCredentials(url), 'of an engine that is installed (npm install etcd3)');
+    throw new LockArgumentError(
+      'url',
+      withoutCredentials(url),
+      'of an engine that is installed (npm install etcd3)',
+    );
   });
   return etcd.etcdBackend(url.replace(/^etcds:/, 'https:'), options);
 }

@@ -4,7 +4,7 @@ import { parseServersUrl, type ServersUrl, schemeOf, withoutCredentials } from '
 
 /** A connection that does not answer must not keep a process for long that has ended it. */
 const DISCONNECT_TIMEOUT_MS = 100;
-const REDIS_PORT = 6379;
+export const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
 
 const BOUNDS = {
@@ -24,8 +24,14 @@ export function isRedisScheme(scheme: string | undefined): boolean {
  */
 export function connect(url: string): Redis | Cluster {
   const scheme = schemeOf(url);
-  if (scheme?.endsWith('+cluster')) return connectCluster(parseServersUrl(url, BOUNDS.cluster, 'source'), url);
-  if (scheme?.endsWith('+sentinel')) return connectBySentinel(parseServersUrl(url, BOUNDS.sentinel, 'source'), url);
+  if (scheme?.endsWith('+cluster'))
+    return connectCluster(parseServersUrl(url, BOUNDS.cluster, 'source'), url);
+  if (scheme?.endsWith('+sentinel'))
+    return connectBySentinel(parseServersUrl(url, BOUNDS.sentinel, 'source'), url);
+  return connectToServer(url);
+}
+
+export function connectToServer(url: string): Redis {
   checkServerUrl(url);
   return new Redis(url, { disconnectTimeout: DISCONNECT_TIMEOUT_MS });
 }

@@ -1,3 +1,4 @@
+export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient } from './client.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
@@ -24,5 +25,6 @@ export {
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
+export { redisBackend, redlockBackend } from './redis-backends.ts';
 export type { RedlockBackendOptions } from './redlock/options.ts';
-export { type LockSource, redisBackend, redlockBackend } from './source.ts';
+export type { LockSource } from './source.ts';

@@ -1,6 +1,6 @@
+import { BARE, ENGINE } from '../contestants/registry.ts';
 import type { Worker } from '../crew/crews.ts';
 import { Crews } from '../crew/crews.ts';
-import { BARE, ENGINE } from '../contestants/registry.ts';
 import { nowUs } from '../measure/clock.ts';
 import { byGrant, type Hold, handoffs, overlaps } from '../measure/holds.ts';
 import { Durations, type Percentiles } from '../measure/percentiles.ts';
@@ -55,7 +55,11 @@ const HELD = 2_000;
 const TTL_MS = 60_000;
 
 /** Measures one engine on servers that nobody else uses. */
-export async function measureEngine(engine: string, fleet: Fleet, measuring: Measuring): Promise<EngineFigures> {
+export async function measureEngine(
+  engine: string,
+  fleet: Fleet,
+  measuring: Measuring,
+): Promise<EngineFigures> {
   const crews = new Crews(fleet.url);
   try {
     const idle = await readAll(fleet.meters);
@@ -79,7 +83,8 @@ export async function measureEngine(engine: string, fleet: Fleet, measuring: Mea
     // Whose waiters end when their process does.
     await crews.discard(ENGINE);
     const rounds: Contended[] = [];
-    for (let round = 0; round < measuring.rounds; round++) rounds.push(await contend(crews, 2, 1, measuring.measureMs));
+    for (let round = 0; round < measuring.rounds; round++)
+      rounds.push(await contend(crews, 2, 1, measuring.measureMs));
     let crowd: Contended | undefined;
     const contended = await costOf(fleet, async () => {
       crowd = await contend(crews, 4, 5, measuring.measureMs * 2);
@@ -120,7 +125,9 @@ export async function contend(
   const startAtUs = nowUs() + LEAD_MS * 1_000;
   const untilUs = startAtUs + measureMs * 1_000;
   const params = { name, workers, holdMs: 1, thinkMs: 0, startAtUs, untilUs };
-  const results = await Promise.all(crew.map((worker) => worker.run('contend', params, measureMs + DRAIN_MS)));
+  const results = await Promise.all(
+    crew.map((worker) => worker.run('contend', params, measureMs + DRAIN_MS)),
+  );
   const holds = results.flatMap(({ asked, granted, released, fences }, process) =>
     asked.map((at, i): Hold => {
       const fence = fences[i];
@@ -135,7 +142,11 @@ export async function contend(
 
 /** Pairs of acquire and release, `inFlight` at a time. */
 export async function drive(worker: Worker, prefix: string, inFlight: number, measureMs: number) {
-  const result = await worker.run('drive', { prefix, inFlight, warmUpMs: 0, measureMs }, measureMs + DRAIN_MS);
+  const result = await worker.run(
+    'drive',
+    { prefix, inFlight, warmUpMs: 0, measureMs },
+    measureMs + DRAIN_MS,
+  );
   return { latency: result.latency, pairs: (result.pairsPerSecond * measureMs) / 1_000 };
 }
 
@@ -148,7 +159,12 @@ export async function costOf(fleet: Fleet, work: () => Promise<number>): Promise
 
 export function costBetween(before: Reading, after: Reading, acquisitions: number): Cost {
   const each = (field: keyof Reading) => rounded((after[field] - before[field]) / acquisitions);
-  return { cpuUs: each('cpuUs'), bytes: each('bytes'), requests: each('requests'), messages: each('messages') };
+  return {
+    cpuUs: each('cpuUs'),
+    bytes: each('bytes'),
+    requests: each('requests'),
+    messages: each('messages'),
+  };
 }
 
 /** By how much the memory of the servers grows with each of so many. */

@@ -73,3 +73,9 @@ export function checkGroup(value: unknown): string {
   if (group.includes('/')) throw new LockArgumentError('group', value, `${NAME_BOUNDS}, without "/"`);
   return group;
 }
+
+/** Whether a value has these methods, whatever made it. */
+export function hasMethods(value: unknown, names: readonly string[]): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof Reflect.get(value, name) === 'function');
+}

@@ -188,7 +188,7 @@ export class RedisBackend implements LockBackend {
       throw new LockArgumentError('replicas', replicas, 'left out on a cluster, which has no WAIT for a key');
     }
     const { commandTimeoutMs } = this.#settings;
-    return new Replication(redis, this.#protocol, this.clock, { replicas, commandTimeoutMs });
+    return new Replication(redis, this.protocol, this.clock, { replicas, commandTimeoutMs });
   }
 
   #replicated(request: LeaseRequest): LeaseRequest {

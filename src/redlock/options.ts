@@ -7,7 +7,7 @@ const LARGEST_DRIFT_FACTOR = 0.5;
 const COMMAND_TIMEOUT_MS = 1_000;
 
 /** Options of `redlockBackend`: those of `redisBackend`, which hold for each server, and what concerns all. */
-export interface RedlockBackendOptions extends RedisBackendOptions {
+export interface RedlockBackendOptions extends Omit<RedisBackendOptions, 'replicas'> {
   /** Longest time to wait for the answer to one command, in ms; then the others do without that server. 1 s by default. */
   commandTimeout?: number;
   /** How many servers have to agree: an integer, more than half of them … all. Just more than half by default. */
@@ -24,6 +24,8 @@ export interface RedlockSettings extends RedisSettings {
 /** Checks the options for so many servers and fills in the defaults. */
 export function redlockSettings(servers: number, options?: RedlockBackendOptions): RedlockSettings {
   const { quorum, driftFactor = DRIFT_FACTOR, ...given } = checkOptions(options);
+  if ('replicas' in given)
+    throw new LockArgumentError('replicas', given.replicas, 'left out: servers confirm each other');
   const most = Math.floor(servers / 2) + 1;
   const valid = typeof driftFactor === 'number' && driftFactor > 0 && driftFactor <= LARGEST_DRIFT_FACTOR;
   if (!valid) {

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { backendFromUrl, LockArgumentError, LockClient } from '../../src/index.ts';
+import { spawnClient } from '../support/client-process.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -91,13 +92,13 @@ describe('backendFromUrl', () => {
   });
 
   it('etcd:// says what is missing where its package is not installed', async () => {
-    vi.doMock('../../src/etcd/backend.ts', () => {
-      throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
-    });
-    const error: unknown = await backendFromUrl('etcd://user:secret@localhost').catch((reason: unknown) => reason);
-    vi.doUnmock('../../src/etcd/backend.ts');
-    expect(String(error)).toContain('npm install etcd3');
-    expect(String(error)).not.toContain('secret');
+    const file = new URL('./no-etcd.client.ts', import.meta.url);
+    await using client = spawnClient<{ type: 'answer'; text: string }>(file);
+    const { text } = await client.next('answer');
+    expect(text).toContain(
+      'LockArgumentError: url must be of an engine that is installed (npm install etcd3)',
+    );
+    expect(text).not.toContain('secret');
   });
 
   it.each(['memory:', 'memory:jobs'])('%s', async (url) => {

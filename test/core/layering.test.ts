@@ -13,16 +13,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   memory: ['core', 'errors.ts'],
   redis: ['core', 'errors.ts'],
   redlock: ['core', 'errors.ts', 'redis'],
-  'source.ts': ['core', 'errors.ts', 'memory', 'redis', 'redlock'],
+  'url.ts': ['errors.ts'],
+  'connect.ts': ['errors.ts', 'url.ts'],
+  'redis-backends.ts': ['connect.ts', 'core', 'errors.ts', 'redis', 'redlock'],
+  // And etcd, when it is asked for.
+  'backend-from-url.ts': ['connect.ts', 'core', 'errors.ts', 'memory', 'redis-backends.ts', 'url.ts'],
+  'source.ts': ['core', 'errors.ts', 'redis-backends.ts'],
   'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
   'client.ts': ['core', 'errors.ts', 'source.ts', 'lock-creator.ts'],
   'index.ts': [
+    'backend-from-url.ts',
     'client.ts',
     'core',
     'errors.ts',
     'lock-creator.ts',
     'memory',
     'redis',
+    'redis-backends.ts',
     'redlock',
     'source.ts',
   ],
@@ -34,6 +41,8 @@ const MAY_USE: Record<string, readonly string[]> = {
   etcd: ['etcd3', 'p-defer'],
   redis: ['ioredis', 'p-defer'],
   redlock: ['ioredis', 'p-defer'],
+  'connect.ts': ['ioredis'],
+  'redis-backends.ts': ['ioredis'],
   'source.ts': ['ioredis'],
 };
 
