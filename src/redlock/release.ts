@@ -13,7 +13,8 @@ export interface Keeper {
 
 /**
  * Ends a lease wherever something may be kept for it, at all servers in one go. `keepers` ends with the server that
- * granted first: it hands over, so the others hear before it that they are free. True when nobody else can have had a
+ * granted first. It is asked first, since it hands over: while the next in line is being told, the others hear that they
+ * are free. True when nobody else can have had a
  * quorum until now, false when that is not sure; rejects when too few have answered until the lease's deadline.
  */
 export async function releaseEverywhere(
@@ -37,7 +38,7 @@ export async function releaseEverywhere(
   };
   const neverAsked = all.length - keepers.length;
   const ours = await poll(
-    keepers.map((keeper) => [keeper.server, release(keeper)] as const),
+    keepers.toReversed().map((keeper) => [keeper.server, release(keeper)] as const),
     (answers) => count(answers, all.length - quorum + 1, quorum - neverAsked),
     (failures) => servers.error(failures, grant.name),
   );

@@ -432,7 +432,7 @@ describe('a grant', () => {
 });
 
 describe('a release', () => {
-  it('goes to the first server last, so that the next in line finds the others free', async () => {
+  it('goes to the first server first, as the next in line is told by that', async () => {
     await start(3);
     const order: number[] = [];
     const instances = servers.map(({ url }, index) => {
@@ -447,7 +447,8 @@ describe('a release', () => {
     const client = new LockClient(redlockBackend(instances));
     const lock = await client.creator('ordered').acquire(30_000);
     await lock.release();
-    expect(order).toEqual([1, 2, 0]);
+    expect(order[0]).toBe(0);
+    expect([...order].sort()).toEqual([0, 1, 2]);
     await client.close();
     expect(instances.map(({ status }) => status)).toEqual(['ready', 'ready', 'ready']);
     for (const redis of instances) redis.disconnect();
