@@ -3,6 +3,10 @@ import { Argument, Command, Option } from 'commander';
 import { type Bench, FULL, QUICK } from './bench.ts';
 import { evaluate } from './budgets.ts';
 import { CONTESTANTS, contestant, OURS, versionOf } from './contestants/registry.ts';
+import { updateDocs } from './engines/docs.ts';
+import { faultTables } from './engines/faults.ts';
+import { measureEngines, readEngines, writeEngines } from './engines/run.ts';
+import { checkTable, costTable, latencyTable } from './engines/tables.ts';
 import { gate } from './gate.ts';
 import { budgetTable } from './reporting/budget-table.ts';
 import { REPORT_DIR, readResults, writeReport } from './reporting/files.ts';
@@ -81,6 +85,31 @@ program
   .action(async (options: { for: string }) => {
     process.exitCode = await gate(contestant(options.for));
   });
+program
+  .command('engines')
+  .description(
+    'every engine on servers of its own, and the cost model; a run that is not a quick one becomes the docs',
+  )
+  .option('--quick', 'shorter: for a look, not for conclusions')
+  .action(async ({ quick = false }: { quick?: boolean }) => {
+    const results = await measureEngines(quick);
+    for (const table of [latencyTable(results), costTable(results), checkTable(results)])
+      console.log(`${toTerminal(table)}\n`);
+    if (!quick) writeEngines(results);
+    console.log(`${Math.round(results.seconds)} s in all`);
+  });
+program
+  .command('faults')
+  .description(
+    'what killed and restarted servers do to those who compete for a lock, and etcdctl in the same line',
+  )
+  .action(async () => {
+    for (const table of await faultTables()) console.log(`${toTerminal(table)}\n`);
+  });
+program
+  .command('docs')
+  .description('puts the committed figures of the engines into docs/')
+  .action(() => updateDocs(readEngines()));
 program
   .command('readme')
   .description('puts the committed results into the README')

@@ -6,8 +6,8 @@ export interface Tasks {
   connect: { params: Record<string, never>; result: Record<string, never> };
   /** Acquire and release on names of their own, so many at a time. */
   drive: { params: DriveParams; result: DriveResult };
-  /** Round trips of PING, one after the other. */
-  ping: { params: { measureMs: number }; result: Percentiles };
+  /** Round trips of PING, one after the other, or with a pause before each. */
+  ping: { params: { measureMs: number; pauseMs?: number }; result: Percentiles };
   /** A ring of processes that pass on a message by PUBLISH, after holding it for a while. */
   relay: { params: RelayParams; result: { hops: number[] } };
   /** Workers that want one lock again and again. */

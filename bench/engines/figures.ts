@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { BARE, ENGINE } from '../contestants/registry.ts';
 import type { Worker } from '../crew/crews.ts';
 import { Crews } from '../crew/crews.ts';
@@ -25,19 +26,26 @@ export interface HandoffFigures {
 /** What was measured of one engine. */
 export interface EngineFigures {
   readonly engine: string;
-  /** PING to one of the servers, in µs; none on etcd. */
+  /** PING to one of the servers, in the rhythm of the holds, p50 in µs; none on etcd. */
   readonly roundTripUs: number | null;
   /** Acquire and release of a free lock, one at a time, p50 in µs. */
   readonly uncontendedUs: number;
   readonly handoff: HandoffFigures;
   /** With 20 contenders. */
   readonly crowdHandoff: HandoffFigures;
+  /** Free locks, one acquisition at a time: the servers wake up for each. */
+  readonly alone: Cost;
+  /** Free locks, several processes: servers that are busy spend less on each. */
   readonly uncontended: Cost;
   /** With 20 contenders. */
   readonly contended: Cost;
+  /** A waiter, for each second in which nothing is handed over. */
+  readonly waiterSecond: Cost;
+  /** A held lock that refreshes itself, for each second, with a TTL of `KEPT_TTL_MS`. */
+  readonly heldSecond: Cost;
   readonly bytesPerWaiter: number;
   readonly bytesPerHeldLock: number;
-  /** Connections of one process that has only taken free locks, and of one that has waited. */
+  /** Connections of one process that has only taken one free lock, and of one that waits for it. */
   readonly connections: { readonly taking: number; readonly waiting: number };
   readonly overlaps: number;
 }
@@ -47,12 +55,19 @@ export interface Measuring {
   readonly measureMs: number;
 }
 
+const HOLD_MS = 1;
 const LEAD_MS = 50;
+/** Long enough for the last of those who wait to be in line, and for tables that have grown to be tidied. */
+const SETTLE_MS = 500;
 const DRAIN_MS = 20_000;
-const IN_FLIGHT = 32;
-const WAITERS = 1_000;
+const TAKERS = 4;
+export const IN_FLIGHT = 4;
+const WAITERS = 2_000;
 const HELD = 2_000;
 const TTL_MS = 60_000;
+const KEPT = 500;
+/** Refreshed, and on etcd also waited for with a sign of life, at a third of it. */
+export const KEPT_TTL_MS = 3_000;
 
 /** Measures one engine on servers that nobody else uses. */
 export async function measureEngine(
@@ -63,25 +78,39 @@ export async function measureEngine(
   const crews = new Crews(fleet.url);
   try {
     const idle = await readAll(fleet.meters);
+    const connections = async () => (await readAll(fleet.meters)).connections - idle.connections;
     const [first] = await crews.muster(ENGINE, 1);
     if (!first) throw new Error('no worker');
     // Scripts are loaded, code is warm.
-    await drive(first, 'warm-up', 1, measuring.measureMs);
-    const one = await drive(first, 'free', 1, measuring.measureMs);
-    const taking = (await readAll(fleet.meters)).connections - idle.connections;
-    const uncontended = await costOf(fleet, async () => {
-      const { pairs } = await drive(first, 'many', IN_FLIGHT, measuring.measureMs * 2);
-      return pairs;
+    await drive(first, 'free', 1, measuring.measureMs);
+    let latency: Percentiles | undefined;
+    const alone = await costOf(fleet, async () => {
+      const one = await drive(first, 'free', 1, measuring.measureMs);
+      latency = one.latency;
+      return one.pairs;
     });
+    const taking = await connections();
+    await first.run('grab', { names: ['free:0'], ttlMs: TTL_MS, waitMs: TTL_MS, apartMs: 0 });
+    await first.run('park', { name: 'free:0', waiters: 1, ttlMs: TTL_MS, waitMs: TTL_MS });
+    const waiting = await connections();
     const bytesPerHeldLock = await growth(fleet, HELD, () =>
       first.run('grab', { names: names(HELD), ttlMs: TTL_MS, waitMs: TTL_MS, apartMs: 0 }, DRAIN_MS),
     );
+    await pause(SETTLE_MS);
     const bytesPerWaiter = await growth(fleet, WAITERS, () =>
-      first.run('park', { name: 'held:0', waiters: WAITERS, ttlMs: TTL_MS, waitMs: TTL_MS }, DRAIN_MS),
+      first.run('park', { name: 'held:0', waiters: WAITERS, ttlMs: KEPT_TTL_MS, waitMs: TTL_MS }, DRAIN_MS),
     );
-    const waiting = (await readAll(fleet.meters)).connections - idle.connections;
+    const waiterSecond = await costOf(fleet, () => pauseFor(KEPT_TTL_MS, WAITERS));
+    await crews.discard(ENGINE);
+    const [keeper] = await crews.muster(ENGINE, 1);
+    await keeper?.run('keep', { prefix: 'kept', count: KEPT, ttlMs: KEPT_TTL_MS }, DRAIN_MS);
+    const heldSecond = await costOf(fleet, () => pauseFor(KEPT_TTL_MS, KEPT));
+    await crews.discard(ENGINE);
+    const uncontended = await costOfFree(crews, fleet, measuring.measureMs * 2);
     // Whose waiters end when their process does.
     await crews.discard(ENGINE);
+    // New processes have cold code.
+    await contend(crews, 4, 5, measuring.measureMs * 3);
     const rounds: Contended[] = [];
     for (let round = 0; round < measuring.rounds; round++)
       rounds.push(await contend(crews, 2, 1, measuring.measureMs));
@@ -93,11 +122,14 @@ export async function measureEngine(
     return {
       engine,
       roundTripUs: await roundTrip(fleet, measuring.measureMs),
-      uncontendedUs: rounded(one.latency.p50),
+      uncontendedUs: rounded(latency?.p50 ?? Number.NaN),
       handoff: { p50: middle(rounds, 'p50'), p99: middle(rounds, 'p99') },
       crowdHandoff: { p50: middle(crowd ? [crowd] : [], 'p50'), p99: middle(crowd ? [crowd] : [], 'p99') },
+      alone,
       uncontended,
       contended,
+      waiterSecond,
+      heldSecond,
       bytesPerWaiter,
       bytesPerHeldLock,
       connections: { taking, waiting },
@@ -106,6 +138,19 @@ export async function measureEngine(
   } finally {
     await crews.close();
   }
+}
+
+/** Several processes with a few acquisitions under way each: a busy server spends less on each than an idle one. */
+async function costOfFree(crews: Crews, fleet: Fleet, measureMs: number): Promise<Cost> {
+  const crew = await crews.muster(ENGINE, TAKERS);
+  const work = async (ms: number) => {
+    const driven = await Promise.all(
+      crew.map((worker, index) => drive(worker, `free:${index}`, IN_FLIGHT, ms)),
+    );
+    return driven.reduce((sum, { pairs }) => sum + pairs, 0);
+  };
+  await work(measureMs / 4);
+  return costOf(fleet, () => work(measureMs));
 }
 
 interface Contended {
@@ -124,7 +169,7 @@ export async function contend(
   const crew = await crews.muster(ENGINE, processes);
   const startAtUs = nowUs() + LEAD_MS * 1_000;
   const untilUs = startAtUs + measureMs * 1_000;
-  const params = { name, workers, holdMs: 1, thinkMs: 0, startAtUs, untilUs };
+  const params = { name, workers, holdMs: HOLD_MS, thinkMs: 0, startAtUs, untilUs };
   const results = await Promise.all(
     crew.map((worker) => worker.run('contend', params, measureMs + DRAIN_MS)),
   );
@@ -167,21 +212,30 @@ export function costBetween(before: Reading, after: Reading, acquisitions: numbe
   };
 }
 
+/** Waits; answers how many seconds that was for all of so many. */
+async function pauseFor(ms: number, count: number): Promise<number> {
+  await pause(ms);
+  return (count * ms) / 1_000;
+}
+
 /** By how much the memory of the servers grows with each of so many. */
 async function growth(fleet: Fleet, count: number, work: () => Promise<unknown>): Promise<number> {
   const before = await readAll(fleet.meters);
   await work();
+  await pause(SETTLE_MS);
   const after = await readAll(fleet.meters);
   return rounded((after.memoryBytes - before.memoryBytes) / count);
 }
 
+/** After the same pause as a release, since who has slept takes longer. */
 async function roundTrip({ bareUrl }: Fleet, measureMs: number): Promise<number | null> {
   if (bareUrl === undefined) return null;
   const crews = new Crews(bareUrl);
   try {
     const [worker] = await crews.muster(BARE, 1);
-    await worker?.run('ping', { measureMs });
-    return rounded((await worker?.run('ping', { measureMs }))?.p50 ?? Number.NaN);
+    const params = { measureMs, pauseMs: HOLD_MS };
+    await worker?.run('ping', params);
+    return rounded((await worker?.run('ping', params))?.p50 ?? Number.NaN);
   } finally {
     await crews.close();
   }

@@ -3,15 +3,19 @@ import { packageVersion } from '../contestants/registry.ts';
 import type { Machine } from '../results.ts';
 import type { BenchServer } from '../server.ts';
 
+export type Host = Omit<Machine, 'redis' | 'redisRunsAs'>;
+
 export async function describeMachine(server: BenchServer): Promise<Machine> {
+  return { ...describeHost(), redis: await server.version(), redisRunsAs: server.way };
+}
+
+export function describeHost(): Host {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${type()} ${release()}`,
     node: process.version.slice(1),
-    redis: await server.version(),
-    redisRunsAs: server.way,
   };
 }
 

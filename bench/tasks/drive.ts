@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Connection } from '../contestants/contestant.ts';
 import type { DriveParams, DriveResult } from '../crew/protocol.ts';
@@ -34,14 +35,16 @@ export async function drive(connection: Connection, params: DriveParams): Promis
   return { pairsPerSecond: halves / 2 / (params.measureMs / 1_000), latency: latency.percentiles() };
 }
 
-export async function ping(redis: Redis, { measureMs }: { measureMs: number }): Promise<Percentiles> {
+export async function ping(
+  redis: Redis,
+  { measureMs, pauseMs = 0 }: { measureMs: number; pauseMs?: number },
+): Promise<Percentiles> {
   const roundTrips = new Durations();
   const until = nowUs() + measureMs * 1_000;
-  for (let before = nowUs(); before < until; ) {
+  for (let before = nowUs(); before < until; before = nowUs()) {
     await redis.ping();
-    const after = nowUs();
-    roundTrips.add(after - before);
-    before = after;
+    roundTrips.add(nowUs() - before);
+    if (pauseMs > 0) await pause(pauseMs);
   }
   return roundTrips.percentiles();
 }

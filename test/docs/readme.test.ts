@@ -15,18 +15,22 @@ describe('the README', () => {
   const folder = mkdtempSync(join(ROOT, 'test/docs/.example-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('has an example that compiles under the strict options and runs', async () => {
+  it('has examples that compile under the strict options and run', async () => {
     const examples = [...README.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');
-    expect(examples).toHaveLength(1);
-    const code = examples[0]!.replace("'batonlock'", "'../../../src/index.ts'");
-    writeFileSync(join(folder, 'example.ts'), code);
-    const config = { extends: '../../../tsconfig.json', include: ['example.ts'] };
+    expect(examples).toHaveLength(2);
+    for (const [index, example] of examples.entries()) {
+      const code = example.replace("'batonlock'", "'../../../src/index.ts'");
+      writeFileSync(join(folder, `example-${index}.ts`), code);
+    }
+    const config = { extends: '../../../tsconfig.json', include: ['example-*.ts'] };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
     await run('npx', ['tsc', '-p', folder], { cwd: ROOT });
     await using server = await startRedis();
-    const env = { ...process.env, REDIS_URL: server.url };
-    const { stdout } = await run('npx', ['tsx', join(folder, 'example.ts')], { cwd: ROOT, env });
-    expect(stdout).toMatch(/^order 42 is mine, fencing token \d{16}\n$/);
+    const env = { ...process.env, REDIS_URL: server.url, LOCKS_URL: server.url };
+    for (const index of examples.keys()) {
+      const { stdout } = await run('npx', ['tsx', join(folder, `example-${index}.ts`)], { cwd: ROOT, env });
+      expect(stdout).toMatch(/^order 42 is mine, fencing token \d{16}\n$/);
+    }
   }, 60_000);
 
   it('names commands that exist', () => {
