@@ -126,7 +126,7 @@ export class Acquisition extends Waiter {
   async #comeFirst(outlook: Outlook): Promise<boolean> {
     let { own, ahead, revision } = outlook;
     while (own && ahead && this.#waiting) {
-      await this.#change(own.key, ahead, revision);
+      await this.#change(own, ahead, revision);
       if (!this.#waiting) return false;
       // At the front most of the time: so the lease is renewed along with the look.
       const [look, renewed] = await Promise.all([this.#look(own), this.#renew()]);
@@ -137,19 +137,27 @@ export class Acquisition extends Waiter {
   }
 
   /** Until the key ahead or our own is deleted after `revision`, or that cannot be told any more. */
-  async #change(own: Buffer, ahead: Buffer, revision: number): Promise<void> {
-    this.#news = pDefer();
-    const stops = [own, ahead].map((key) =>
+  async #change(own: Place, ahead: Buffer, revision: number): Promise<void> {
+    const news: DeferredPromise<void> = pDefer();
+    this.#news = news;
+    const watch = (key: Buffer, onLate?: () => void) =>
       this.#context.watches.watch({
         key,
         deletionsOnly: true,
         from: revision + 1,
-        onEvents: () => this.#news.resolve(),
+        onEvents: () => news.resolve(),
         onEnd: this.#onEnd,
-      }),
-    );
-    await this.#news.promise;
+        ...(onLate && { onLate }),
+      });
+    const stops = [watch(own.key), watch(ahead, () => void this.#lookOnce(own, ahead, news))];
+    await news.promise;
     for (const stop of stops) stop();
+  }
+
+  /** Whether the key ahead has gone while its watch was made. If that can't be told now, the watch will tell. */
+  async #lookOnce(own: Place, ahead: Buffer, news: DeferredPromise<void>): Promise<void> {
+    const look = await this.#context.link.run(lookAhead(this.#line, own)).catch(() => undefined);
+    if (look && !look.ahead?.equals(ahead)) news.resolve();
   }
 
   /** A lease or a watch has ended: a look tells what that means, unless it is known already. */

@@ -16,6 +16,10 @@ export interface WatchRequest {
   readonly from: number;
   onEvents(events: readonly IEvent[]): void;
   /**
+   * The watch begins in the past: what it has missed comes only when etcd next looks at such watches, ten times a second.
+   */
+  onLate?(): void;
+  /**
    * No more will come: etcd has forgotten what happened since `from` (undefined: look for yourself and watch anew), or
    * forbids to watch.
    */
@@ -129,11 +133,16 @@ export class Watches {
     const watched = this.#watched.get(id);
     if (!watched) return;
     if (response.canceled) this.#onCanceled(stream, id, watched, response);
-    else watched.refused = false;
+    else this.#onAccepted(watched, response);
     const last = response.events.at(-1);
     if (!last) return;
     watched.from = Number(last.kv.mod_revision) + 1;
     watched.request.onEvents(response.events);
+  }
+
+  #onAccepted(watched: Watched, { created, header }: IWatchResponse): void {
+    watched.refused = false;
+    if (created && Number(header.revision) >= watched.from) watched.request.onLate?.();
   }
 
   #onCanceled(stream: WatchStream, id: string, watched: Watched, response: IWatchResponse): void {
