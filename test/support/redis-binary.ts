@@ -82,7 +82,8 @@ class BinaryInstance implements Instance {
 
   async remove(): Promise<void> {
     await this.kill();
-    rmSync(this.#dir, { recursive: true, force: true });
+    // A child that was just saving does not end with the server, and still writes.
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     this.#forget();
   }
 }
