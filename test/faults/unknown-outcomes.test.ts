@@ -5,7 +5,7 @@ import { recordCommands } from '../support/commands.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
-import { until } from '../support/wait.ts';
+import { timely, until } from '../support/wait.ts';
 
 // The scripts are known to the server before anything is swallowed, or the first reply would be NOSCRIPT.
 let server: RedisServer;
@@ -249,12 +249,7 @@ describe('row 40: an outage', () => {
     await using client = new LockClient(server.url);
     const creator = client.creator('dead');
     for (const waitTimeout of [50, 300]) {
-      // A timer that is due 50 ms later: a slow machine is slow for both.
-      let late = false;
-      setTimeout(() => {
-        late = true;
-      }, waitTimeout + 50);
-      const error: unknown = await creator.acquire(1_000, waitTimeout).catch((reason: unknown) => reason);
+      const { error, late } = await timely(waitTimeout + 50, () => creator.acquire(1_000, waitTimeout));
       expect(late).toBe(false);
       expect(error).toBeInstanceOf(LockBackendError);
       expect(error).toMatchObject({

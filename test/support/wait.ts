@@ -27,6 +27,28 @@ export async function until<T>(
   }
 }
 
+/**
+ * What work fails with, if it does, and whether a timer that was due `ms` after its start came first: a machine that is slow
+ * is so for both.
+ */
+export async function timely(
+  ms: number,
+  work: () => Promise<unknown>,
+): Promise<{ error: unknown; late: boolean }> {
+  let late = false;
+  const timer = startTimer(() => {
+    late = true;
+  }, ms);
+  try {
+    await work();
+    return { error: undefined, late };
+  } catch (error) {
+    return { error, late };
+  } finally {
+    stopTimer(timer);
+  }
+}
+
 /** Rejects when the work takes longer than `ms`; the work itself goes on unheeded. */
 export function within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
   return race(ms, new Error(`waited ${ms} ms in vain for ${what}`), work);
