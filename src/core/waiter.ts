@@ -28,7 +28,10 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
 
   /** Starts the wait timer; until then somebody else has to watch the deadline. */
   startTimer(): void {
-    if (this.outcome === 'waiting') this.#deadlines.add(this);
+    if (this.outcome !== 'waiting') return;
+    // Another turn of the event loop for a timer would make it later still.
+    if (this.#deadlines.clock.now() < this.deadline) this.#deadlines.add(this);
+    else this.deadlinePassed();
   }
 
   timeoutError(): LockTimeoutError {

@@ -8,6 +8,7 @@ import { LockClosedError } from '../errors.ts';
 import { RedisBackend } from '../redis/backend.ts';
 import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
 import type { Ballot } from './ballot.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { RedlockSettings } from './options.ts';
 import { count, poll } from './poll.ts';
 import { type Keeper, releaseEverywhere } from './release.ts';
@@ -43,6 +44,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   readonly #watches = new Set<MovingWatch>();
   /** How the leases came about: which servers may keep something for them. */
   readonly #ballots = new WeakMap<Grant, Ballot>();
+  readonly #heartbeat: Heartbeat;
   #closing: Promise<void> | undefined;
 
   constructor(sources: readonly RedlockSource[], settings: RedlockSettings, clock: Clock) {
@@ -50,6 +52,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     this.driftFactor = settings.driftFactor;
     this.patienceMs = settings.commandTimeoutMs;
     this.deadlines = new DeadlineQueue(clock);
+    this.#heartbeat = new Heartbeat(clock, settings.commandTimeoutMs, () => this.#beat());
     // One owner id has to mean the same on all servers.
     const owners = new Owners(settings.clientName);
     const servers = sources.map(({ redis, owned, label }) => {
@@ -150,6 +153,18 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     const acquisition = new RedlockAcquisition(request, waits, this);
     this.#acquisitions.add(acquisition);
     acquisition.start();
+    if (this.#acquisitions.size > 0) this.#heartbeat.start();
+  }
+
+  /** One command to each server where somebody waits; what comes of it shows in the health of its link. */
+  #beat(): boolean {
+    const asked = new Set<Server>();
+    for (const { waitsAt, request } of this.#acquisitions.toArray()) {
+      if (!waitsAt?.usable || asked.has(waitsAt)) continue;
+      asked.add(waitsAt);
+      waitsAt.backend.inspect(request.name).catch(() => {});
+    }
+    return this.#acquisitions.size > 0;
   }
 
   /** The servers that may keep something for a lease, the one that granted first at the end. */
@@ -171,6 +186,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   }
 
   async #close(): Promise<void> {
+    this.#heartbeat.stop();
     for (const acquisition of this.#acquisitions.toArray()) {
       acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
     }

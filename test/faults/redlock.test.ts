@@ -332,6 +332,26 @@ it('a watch goes on when its server dies', async () => {
   await second.release();
 });
 
+it('who only waits notices all the same that the server where it waits is frozen', async () => {
+  await start(3);
+  const holder = connect();
+  const waiter = connect();
+  // Longer than anybody waits here: no poke comes before.
+  const lock = await holder.creator('frozen').acquire(120_000);
+  const waiting = waiter.creator('frozen').acquire(60_000, 20_000);
+  await until(async () => (await holder.creator('frozen').inspect()).waiters === 1, { what: 'the waiter' });
+  await servers[0]!.pause();
+  const [, second] = servers;
+  await until(async () => (await at(servers.indexOf(second!)).zcard('baton:{frozen}:queue')) === 1, {
+    what: 'the waiter to have moved',
+  });
+  await lock.release();
+  const granted = await waiting;
+  expect(granted.fencingToken).toBeGreaterThan(lock.fencingToken);
+  await servers[0]!.resume();
+  await granted.release();
+});
+
 describe('clients that see different first servers', () => {
   it.each([4, 5, 2])('exclude each other and get on: %i servers', async (count) => {
     await start(count);

@@ -313,6 +313,7 @@ it('row 32: a release is told to the next in line and to nobody else', async () 
   await lock.release();
   await Promise.race(waits);
   await queued(119);
+  await until(() => messages.length > 0, { what: 'the message' });
   expect(messages).toHaveLength(1);
   expect(messages[0]).toMatch(/^granted /);
   abort.abort();
