@@ -82,8 +82,18 @@ class BinaryInstance implements Instance {
 
   async remove(): Promise<void> {
     await this.kill();
-    // A child that was just saving does not end with the server, and still writes.
-    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    await until(() => removed(this.#dir), { what: 'its directory to be removed' });
     this.#forget();
+  }
+}
+
+/** A child that was just saving does not end with the server, and may write while we remove. */
+function removed(dir: string): boolean {
+  try {
+    rmSync(dir, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    if (Object(error).code !== 'ENOTEMPTY') throw error;
+    return false;
   }
 }
