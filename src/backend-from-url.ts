@@ -12,7 +12,7 @@ export interface UrlBackendOptions {
   prefix?: string;
   /** Shown in inspections: 1 to 64 letters, digits, ".", "_" or "-". The host's name by default. */
   clientName?: string;
-  /** Longest time to wait for the answer to one command, in ms. 5 s by default. */
+  /** Longest time to wait for the answer to one command, in ms. 5 s by default, 1 s for a quorum. */
   commandTimeout?: number;
 }
 

@@ -18,15 +18,17 @@ export function isRedisScheme(scheme: string | undefined): boolean {
   return scheme !== undefined && /^rediss?(\+(cluster|sentinel))?$/.test(scheme);
 }
 
+export function isClusterUrl(url: string): boolean {
+  return schemeOf(url)?.endsWith('+cluster') === true;
+}
+
 /**
  * Opens a connection of our own: to one server, to a cluster, or to the master that Sentinels name; with `rediss` in the
  * place of `redis` over TLS. Throws `LockArgumentError`.
  */
 export function connect(url: string): Redis | Cluster {
-  const scheme = schemeOf(url);
-  if (scheme?.endsWith('+cluster'))
-    return connectCluster(parseServersUrl(url, BOUNDS.cluster, 'source'), url);
-  if (scheme?.endsWith('+sentinel'))
+  if (isClusterUrl(url)) return connectCluster(parseServersUrl(url, BOUNDS.cluster, 'source'), url);
+  if (schemeOf(url)?.endsWith('+sentinel'))
     return connectBySentinel(parseServersUrl(url, BOUNDS.sentinel, 'source'), url);
   return connectToServer(url);
 }

@@ -1,10 +1,11 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import { checkServerUrl, connect, connectToServer, REDIS_PORT } from './connect.ts';
+import { checkServerUrl, connect, connectToServer, isClusterUrl, REDIS_PORT } from './connect.ts';
 import { hasMethods } from './core/arguments.ts';
 import type { LockBackend } from './core/backend.ts';
 import { systemClock } from './core/clock.ts';
 import { LockArgumentError } from './errors.ts';
 import { RedisBackend } from './redis/backend.ts';
+import { isCluster } from './redis/connection.ts';
 import { type RedisBackendOptions, redisSettings } from './redis/options.ts';
 import { RedlockBackend } from './redlock/backend.ts';
 import { type RedlockBackendOptions, redlockSettings } from './redlock/options.ts';
@@ -16,6 +17,11 @@ import { type RedlockBackendOptions, redlockSettings } from './redlock/options.t
  */
 export function redisBackend(source: Redis | Cluster | string, options?: RedisBackendOptions): LockBackend {
   const settings = redisSettings(options);
+  const onCluster = typeof source === 'string' ? isClusterUrl(source) : isRedis(source) && isCluster(source);
+  if (settings.replicas && onCluster) {
+    const bounds = 'left out on a cluster, which has no WAIT for a key';
+    throw new LockArgumentError('replicas', options?.replicas, bounds);
+  }
   if (typeof source === 'string') return new RedisBackend(connect(source), settings, systemClock, true);
   if (isRedis(source)) return new RedisBackend(source, settings, systemClock, false);
   throw new LockArgumentError('source', source, 'an ioredis Redis or Cluster instance, or a URL');
@@ -54,7 +60,7 @@ function labelOf(source: unknown, argument: string): string {
     const { hostname, port } = checkServerUrl(source, argument);
     return `${hostname.replace(/^\[|\]$/g, '')}:${port || REDIS_PORT}`;
   }
-  if (!isRedis(source) || ('isCluster' in source && source.isCluster)) {
+  if (!isRedis(source) || isCluster(source)) {
     throw new LockArgumentError(argument, source, 'a URL or an ioredis Redis instance, and no Cluster');
   }
   const { sentinels, name, path, host, port } = source.options as RedisOptions;

@@ -39,9 +39,9 @@ export function schemeOf(url: string): string | undefined {
   return /^([a-z][a-z+]*):/.exec(url)?.[1];
 }
 
-/** Error messages end up in logs. */
+/** Error messages end up in logs. A slash or an "@" in a password should have been escaped; it must not show it either. */
 export function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//…@');
+  return url.replace(/\/\/.*@/, '//…@');
 }
 
 /** Throws when it is none. */

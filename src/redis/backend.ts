@@ -1,7 +1,7 @@
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
-import { LockArgumentError, type LockBackendError, LockClosedError } from '../errors.ts';
+import { type LockBackendError, LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { connectionEnded } from './errors.ts';
@@ -11,7 +11,7 @@ import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
 import type { ScriptCall } from './open-call.ts';
-import type { RedisSettings, ReplicaSettings } from './options.ts';
+import type { RedisSettings } from './options.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
 import { Release } from './release.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
@@ -65,7 +65,11 @@ export class RedisBackend implements LockBackend {
       leases: this.#leases,
       safetyNetMs: settings.safetyNetMs,
     });
-    if (settings.replicas) this.#replication = this.#replicationTo(settings.replicas);
+    const { replicas, commandTimeoutMs } = settings;
+    // On a cluster there is no WAIT for a key, and so no such option.
+    if (replicas && !isCluster(redis)) {
+      this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });
+    }
     redis.on('end', this.#onEnd);
     if (owned) redis.on('error', this.#onError);
   }
@@ -180,15 +184,6 @@ export class RedisBackend implements LockBackend {
       });
     if (!isCluster(this.#redis)) return new OneInbox(inbox(this.#keys.inboxes));
     return new InboxPerName(this.clock, (name) => inbox(this.#keys.inboxesOf(name), name));
-  }
-
-  #replicationTo(replicas: ReplicaSettings): Replication {
-    const redis = this.#redis;
-    if (isCluster(redis)) {
-      throw new LockArgumentError('replicas', replicas, 'left out on a cluster, which has no WAIT for a key');
-    }
-    const { commandTimeoutMs } = this.#settings;
-    return new Replication(redis, this.protocol, this.clock, { replicas, commandTimeoutMs });
   }
 
   #replicated(request: LeaseRequest): LeaseRequest {

@@ -118,6 +118,7 @@ describe('backendFromUrl', () => {
     'REDIS://localhost',
     'redis+clusters://localhost',
     'zookeeper://user:secret@localhost',
+    'zookeeper://user:secret/secret@secret@localhost',
     '',
   ])('refuses %j, and lists what it knows', async (url) => {
     const error = await backendFromUrl(url).catch((reason: unknown) => reason);

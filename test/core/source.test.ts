@@ -26,7 +26,13 @@ vi.mock('ioredis', async (importOriginal) => {
       made.push(this);
     }
   }
-  return { ...original, Redis: Offline };
+  class OfflineCluster extends original.Cluster {
+    constructor(nodes: { host: string; port: number }[]) {
+      super(nodes, { lazyConnect: true });
+      made.push({ url: JSON.stringify(nodes), status: this.status });
+    }
+  }
+  return { ...original, Redis: Offline, Cluster: OfflineCluster };
 });
 
 let backend: ScriptedBackend;
@@ -162,8 +168,11 @@ describe('an option of redisBackend', () => {
     expect(error.message).toContain(`${argument} must be ${bounds}, got `);
   });
 
-  it('replicas is refused on a cluster', () => {
-    const cluster = new Cluster([{ host: 'localhost', port: 1 }], { lazyConnect: true });
+  it('replicas is refused on a cluster, before a connection is opened', () => {
+    const options = { replicas: { count: 1 } };
+    expect(refusal(() => redisBackend('redis+cluster://localhost:1', options)).argument).toBe('replicas');
+    const cluster = new Cluster([{ host: 'localhost', port: 1 }]);
+    made.length = 0;
     expect(refusal(() => redisBackend(cluster, { replicas: { count: 1 } })).argument).toBe('replicas');
     cluster.disconnect();
   });
@@ -205,7 +214,8 @@ describe('the sources of redlockBackend', () => {
   );
 
   it('must not contain a cluster', () => {
-    const cluster = new Cluster([{ host: 'localhost', port: 1 }], { lazyConnect: true });
+    const cluster = new Cluster([{ host: 'localhost', port: 1 }]);
+    made.length = 0;
     const error = refusal(() => redlockBackend([cluster as unknown as Redis]));
     expect(error).toMatchObject({ argument: 'sources[0]', value: cluster });
     cluster.disconnect();
