@@ -20,7 +20,7 @@ import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster): one pair of connections. */
+/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
 export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
   readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };

@@ -1,10 +1,11 @@
 import { backoffMs } from '../core/backoff.ts';
-import { type Alarm, type Clock, pause } from '../core/clock.ts';
+import type { Alarm, Clock } from '../core/clock.ts';
 import { LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
 import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
+import { Naps } from './naps.ts';
 import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
 import { Silence } from './silence.ts';
 
@@ -40,7 +41,8 @@ export class CommandLink implements LinkOfCall {
   readonly #lastError: LastError;
   readonly #unlisten: () => void;
   readonly #silence: Silence;
-  readonly #sleepers = new Set<() => void>();
+  /** Ended when the link is ready again or gives up. */
+  readonly #naps: Naps;
   #drained: (() => void) | undefined;
   #onHealth: (() => void) | undefined;
   #refusal: Error | undefined;
@@ -53,6 +55,7 @@ export class CommandLink implements LinkOfCall {
     this.#clock = clock;
     this.patienceMs = patienceMs;
     this.#silence = new Silence(clock, patienceMs);
+    this.#naps = new Naps(clock);
     this.#dispatcher = new Dispatcher(redis);
     this.#lastError = new LastError(redis);
     this.#unlisten = onCut(redis, () => {
@@ -197,25 +200,19 @@ export class CommandLink implements LinkOfCall {
   }
 
   async #calmDown(attempt: number, giveUpAt: number): Promise<void> {
-    await this.#sleep(Math.min(backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS), this.#left(giveUpAt)));
+    await this.#naps.sleep(
+      Math.min(backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS), this.#left(giveUpAt)),
+    );
     if (this.redis.status === 'ready' || this.#ended) return;
-    await this.#sleep(this.#left(giveUpAt));
+    await this.#naps.sleep(this.#left(giveUpAt));
   }
 
   #left(instant: number): number {
     return Math.max(0, instant - this.#clock.now());
   }
 
-  /** Until the link is ready again or gives up, but no longer than `ms`. */
-  async #sleep(ms: number): Promise<void> {
-    const sleep = pause(this.#clock, ms);
-    this.#sleepers.add(sleep.stop);
-    await sleep.done;
-    this.#sleepers.delete(sleep.stop);
-  }
-
   readonly #wake = (): void => {
-    for (const wake of [...this.#sleepers]) wake();
+    this.#naps.wake();
     this.#onHealth?.();
   };
 

@@ -119,7 +119,7 @@ export class Ballot implements Motion {
     this.#alarm?.cancel();
   }
 
-  /** Ends the lease wherever there may be one: the others first, so that whoever is next finds them free. */
+  /** Ends the lease wherever there may be one. */
   giveBack(): void {
     this.close();
     for (const vote of this.votes) vote.giveBack();
