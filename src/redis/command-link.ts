@@ -6,7 +6,7 @@ import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
 import { Naps } from './naps.ts';
-import { type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
+import { type Answer, type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
 import { Silence } from './silence.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
@@ -18,13 +18,6 @@ interface Persistence {
   readonly moot?: (() => boolean) | undefined;
   readonly answerBy?: number;
   readonly failure?: LockBackendError | undefined;
-}
-
-/** What `Caller.answered` is told, as a value. */
-export interface Answer {
-  readonly reply: unknown;
-  readonly sentAt: number;
-  readonly repeated: boolean;
 }
 
 /**

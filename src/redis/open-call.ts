@@ -24,6 +24,13 @@ export interface Caller {
   answeredLate?(reply: unknown): void;
 }
 
+/** What `Caller.answered` is told, as a value. */
+export interface Answer {
+  readonly reply: unknown;
+  readonly sentAt: number;
+  readonly repeated: boolean;
+}
+
 /** What a call needs of the link it goes over. */
 export interface LinkOfCall {
   /** The longest time to wait for the answer to one command. */
