@@ -127,6 +127,33 @@ function isLasting(error: Error): error is LockBackendError {
   return error instanceof LockBackendError && !error.retryable;
 }
 
+/** The name is in use with another capacity: as a mutex, as a semaphore of another size, as a read-write lock. */
+export class LockCapacityError extends LockError {
+  readonly code = 'ERR_LOCK_CAPACITY';
+  /** The capacity that was asked for. */
+  readonly wanted: number;
+  /** The capacity with which others use it now. */
+  readonly actual: number;
+
+  constructor(lockName: string, wanted: number, actual: number) {
+    super(`lock ${describe(lockName)} is in use with a capacity of ${actual}, not ${wanted}`, lockName);
+    this.wanted = wanted;
+    this.actual = actual;
+  }
+}
+
+/** The engine cannot do what was asked for. Thrown before anything is sent. */
+export class LockUnsupportedError extends LockError {
+  readonly code = 'ERR_LOCK_UNSUPPORTED';
+  /** What `backend.kind` says. */
+  readonly kind: string;
+
+  constructor(what: string, kind: string, lockName?: string) {
+    super(`${what} cannot be had on ${kind}`, lockName);
+    this.kind = kind;
+  }
+}
+
 /** The creator or client was closed, or the lease was already released. */
 export class LockClosedError extends LockError {
   readonly code = 'ERR_LOCK_CLOSED';

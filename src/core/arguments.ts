@@ -3,6 +3,8 @@ import { LockArgumentError } from '../errors.ts';
 const SHORTEST_TTL_MS = 10;
 const LONGEST_MS = 2_147_483_647;
 const LONGEST_NAME_BYTES = 512;
+/** The largest capacity. */
+export const MOST_UNITS = 2_147_483_647;
 const NAME_BOUNDS = `well-formed Unicode of 1 to ${LONGEST_NAME_BYTES} bytes in UTF-8`;
 
 /** Names: every accepted one maps to its own key. Lone surrogates would collide in UTF-8. */
@@ -40,6 +42,11 @@ export function checkInteger(
     throw new LockArgumentError(argument, value, `an integer of ${least} … ${most} ${unit}`.trimEnd());
   }
   return value;
+}
+
+/** How many units a resource has, or somebody takes of it. */
+export function checkUnits(value: unknown, argument: string, most = MOST_UNITS): number {
+  return checkInteger(value, argument, 1, most, '');
 }
 
 /** A duration in whole ms, up to the longest TTL. */

@@ -1,5 +1,5 @@
 import { LockBackendError, LockClosedError, LockLostError, type LossReason } from '../errors.ts';
-import { checkDuration, checkOptions, checkTtl } from './arguments.ts';
+import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
 import { AutoRefresh } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import type { Alarm } from './clock.ts';
@@ -49,6 +49,11 @@ export class Lock {
   /** Rises with every grant of this name. Store it with what you write, and refuse writes with a lower one. */
   get fencingToken(): number {
     return this.#grant.fencingToken;
+  }
+
+  /** How many units of the capacity it holds; 1 for a mutex. */
+  get units(): number {
+    return this.#grant.units;
   }
 
   /** Length of the lease in ms, as last asked for. */
@@ -128,6 +133,21 @@ export class Lock {
     this.#refresher?.stop();
     this.#refresher = new AutoRefresh(this, this.#backend.clock, () => this.#ended(), maxHold);
     return this;
+  }
+
+  /**
+   * Keeps `units` (1 … `this.units`) of a lease of several units and hands the others on, in the same step on the server:
+   * a writer becomes a reader without letting another writer in between. Rejects like `refresh`.
+   */
+  async downgrade(units = 1): Promise<void> {
+    checkUnits(units, 'units', this.units);
+    this.assertHeld();
+    if (units === this.units) return;
+    const kept = await this.#backend.downgrade?.(this.#grant, units);
+    if (this.#releasing) return;
+    this.assertHeld();
+    if (!kept) throw this.#lose('taken');
+    this.#grant.units = units;
   }
 
   /**

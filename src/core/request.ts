@@ -12,6 +12,23 @@ export interface Requester {
   lockEnded(request: PendingRequest): void;
 }
 
+/** What is asked for, and by whom. */
+export interface Asked {
+  readonly name: string;
+  readonly ttlMs: number;
+  readonly waitMs: number;
+  /** Whose close() cancels this request, or releases what came of it. */
+  readonly scope: object;
+  /** Of a mutex if left out. */
+  readonly share?: Share | undefined;
+}
+
+/** A part of a resource that has more than one unit. */
+export interface Share {
+  readonly units: number;
+  readonly capacity: number;
+}
+
 /** The caller's side of one acquire: what it asks for, how it gives up, what it got, and whom to tell. */
 export class PendingRequest extends Linked implements LeaseRequest {
   readonly name: string;
@@ -30,7 +47,8 @@ export class PendingRequest extends Linked implements LeaseRequest {
   readonly #reject: (reason: unknown) => void;
 
   constructor(
-    asked: { name: string; ttlMs: number; askedAt: number; waitMs: number; scope: object },
+    asked: Asked,
+    askedAt: number,
     requester: Requester,
     resolve: (lock: Lock | null) => void,
     reject: (reason: unknown) => void,
@@ -38,8 +56,8 @@ export class PendingRequest extends Linked implements LeaseRequest {
     super();
     this.name = asked.name;
     this.ttlMs = asked.ttlMs;
-    this.askedAt = asked.askedAt;
-    this.deadline = asked.askedAt + asked.waitMs;
+    this.askedAt = askedAt;
+    this.deadline = askedAt + asked.waitMs;
     this.scope = asked.scope;
     this.#requester = requester;
     this.#resolve = resolve;
@@ -85,5 +103,23 @@ export class PendingRequest extends Linked implements LeaseRequest {
     this.canceller = undefined;
     this.unlisten?.();
     this.#requester.settled(this);
+  }
+}
+
+/** A request for units of a semaphore or a read-write lock. Mutexes, of which there are many, need no fields for it. */
+export class ShareRequest extends PendingRequest {
+  readonly #share: Share;
+
+  constructor(share: Share, ...rest: ConstructorParameters<typeof PendingRequest>) {
+    super(...rest);
+    this.#share = share;
+  }
+
+  override get units(): number {
+    return this.#share.units;
+  }
+
+  override get capacity(): number {
+    return this.#share.capacity;
   }
 }

@@ -5,14 +5,12 @@ import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
 import { LinkedSet } from './linked-set.ts';
 import { ignoreBackendError, Lock } from './lock.ts';
-import { PendingRequest, type Requester } from './request.ts';
+import { type Asked, PendingRequest, type Requester, ShareRequest } from './request.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
 /** From this many leases on, those that ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
-
-type Asked = ConstructorParameters<typeof PendingRequest>[0];
 
 interface Ending {
   /** Ends it early. */
@@ -47,30 +45,27 @@ export class Session implements Requester {
     return this.#locks().filter((lock) => lock.remaining > 0);
   }
 
-  acquire(name: string, ttlMs: number, waitMs: number, scope: object, signal?: AbortSignal): Promise<Lock> {
-    const askedAt = this.backend.clock.now();
-    const asked = { name, ttlMs, askedAt, waitMs, scope };
+  acquire(asked: Asked, signal?: AbortSignal): Promise<Lock> {
     // Only a try can be refused.
-    if (waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
+    if (asked.waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
+    const askedAt = this.backend.clock.now();
     return this.#ask(asked, signal).then((lock) => {
       if (lock) return lock;
-      throw new LockTimeoutError(name, this.backend.clock.now() - askedAt);
+      throw new LockTimeoutError(asked.name, this.backend.clock.now() - askedAt);
     });
   }
 
+  /** `asked` has no time to wait. */
   async tryAcquire(
-    name: string,
-    ttlMs: number,
+    asked: Asked,
     retry: { retries: number; backoff: number },
-    scope: object,
     signal?: AbortSignal,
   ): Promise<Lock | null> {
     for (let attempt = 0; ; attempt++) {
-      const asked = { name, ttlMs, askedAt: this.backend.clock.now(), waitMs: 0, scope };
       const lock = await this.#ask(asked, signal);
       if (lock) return lock;
       if (attempt >= retry.retries) return null;
-      await this.#pause(backoffMs(attempt, retry.backoff), scope, signal);
+      await this.#pause(backoffMs(attempt, retry.backoff), asked.scope, signal);
     }
   }
 
@@ -146,7 +141,10 @@ export class Session implements Requester {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#isClosed(asked.scope)) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      const request = new PendingRequest(asked, this, resolve, reject);
+      const askedAt = this.backend.clock.now();
+      const request = asked.share
+        ? new ShareRequest(asked.share, asked, askedAt, this, resolve, reject)
+        : new PendingRequest(asked, askedAt, this, resolve, reject);
       this.#pending.add(request);
       if (signal) request.unlisten = this.#aborts.listen(signal, () => request.cancel(signal.reason));
       try {

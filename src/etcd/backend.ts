@@ -162,7 +162,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
       request.failed(closedError(request.name));
       return undefined;
     }
-    const acquisition = new Acquisition(this.#owners.next(request.ttlMs), request, this);
+    const acquisition = new Acquisition(this.#owners.next(request), request, this);
     this.#acquisitions.add(acquisition);
     return acquisition;
   }

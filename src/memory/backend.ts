@@ -111,7 +111,7 @@ export class MemoryBackend implements LockBackend {
   }
 
   #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {
-    const owner = this.#owners.next(request.ttlMs);
+    const owner = this.#owners.next(request);
     return new MemoryWaiter(owner, request, this.#deadlines, (waiter) => {
       resource.leave(waiter);
       this.#space.tidy(request.name);

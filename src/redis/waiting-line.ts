@@ -161,7 +161,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   #start(request: LeaseRequest): Acquisition {
-    const acquisition = new Acquisition(this.#parts.owners.next(request.ttlMs), request, this);
+    const acquisition = new Acquisition(this.#parts.owners.next(request), request, this);
     this.#unplaced.add(acquisition);
     return acquisition;
   }

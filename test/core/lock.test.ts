@@ -283,7 +283,7 @@ describe('a refresh', () => {
 
   it('row 8: does not revive a lease that has ended on the server, though nobody took the lock since', async () => {
     const { name, owner, fencingToken, ttl: ttlMs } = lock;
-    const grant = { name, owner, fencingToken, ttlMs, deadline: clock.now() + VALID };
+    const grant = { name, owner, fencingToken, units: 1, ttlMs, deadline: clock.now() + VALID };
     clock.stall(TTL - 1);
     expect(await backend.memory.refresh(grant, TTL)).toBe(true);
     clock.stall(TTL);
