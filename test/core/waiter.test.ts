@@ -70,7 +70,7 @@ describe('a waiter', () => {
     waiter.startTimer();
     expect(clock.pending).toBe(0);
     expect(request.answers).toEqual([
-      { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, ttlMs: 10_000, deadline: 5_000 },
+      { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, units: 1, ttlMs: 10_000, deadline: 5_000 },
     ]);
     expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'granted', ends: 1 });
   });
