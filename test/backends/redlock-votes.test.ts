@@ -5,6 +5,7 @@ import { LockClient, redisBackend, redlockBackend } from '../../src/index.ts';
 import { type AdoptReply, parseAdoptReply } from '../../src/redis/scripts/adopt.ts';
 import { outranks } from '../../src/redlock/rank.ts';
 import { countByName, recordCommands, type WireCommand } from '../support/commands.ts';
+import { startListener } from '../support/listener.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
@@ -79,15 +80,12 @@ describe('a server votes', () => {
     await adopt('me:1:30000', FENCE);
     expect((await redis.get(KEY))?.charAt(16)).toBe('q');
     await redis.set(KEY, `${FENCE}w0000000000000 -`);
-    const told = new Promise((resolve) => {
-      const listener = new Redis(server.url);
-      listener.on('smessage', (_, text) => {
-        listener.disconnect();
-        resolve(text);
-      });
-      void listener.ssubscribe(`${KEY}:events`).then(() => adopt('me:2:30000', FENCE + 1));
-    });
+    const listener = await startListener(server.url);
+    const told = new Promise((resolve) => listener.on('smessage', (_, text) => resolve(text)));
+    await listener.ssubscribe(`${KEY}:events`);
+    await adopt('me:2:30000', FENCE + 1);
     expect(await told).toMatch(new RegExp(`^\\d+ 1 ${FENCE + 1}w\\d+ me:2:30000$`));
+    listener.disconnect();
   });
 });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockClient, type LockState } from '../../src/index.ts';
 import { spawnClient } from '../support/client-process.ts';
 import { recordCommands } from '../support/commands.ts';
+import { startListener } from '../support/listener.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
@@ -277,7 +278,7 @@ describe('row 29: the head of the line is dead', () => {
     'and is passed over, while somebody watches with PSUBSCRIBE *: %s',
     async (watched) => {
       if (watched) {
-        const debug = new Redis(server.url);
+        const debug = await startListener(server.url);
         endings.push(() => debug.disconnect());
         await debug.psubscribe('*');
       }
@@ -305,7 +306,7 @@ it('row 32: a release is told to the next in line and to nobody else', async () 
   );
   const settled = Promise.allSettled(waits);
   await queued(120);
-  const spy = new Redis(server.url);
+  const spy = await startListener(server.url);
   endings.push(() => spy.disconnect());
   const messages: string[] = [];
   spy.on('smessage', (_channel, message) => messages.push(message));
