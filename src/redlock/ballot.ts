@@ -9,7 +9,7 @@ import { type Motion, Vote } from './vote.ts';
 /** How often those who refused are asked again: their holder's release may be on its way. */
 const ROUNDS = 6;
 /** After so many rounds, whoever is still in the way is not about to leave. */
-const PATIENT_ROUNDS = 3;
+const PATIENT_ROUNDS = 4;
 const ROUND_MS = 1;
 const ROUND_GROWTH = 3;
 const LONGEST_ROUND_MS = 250;

@@ -421,7 +421,7 @@ describe('a grant', () => {
     const waiting = connect().creator('late').acquire(30_000, 5_000);
     await until(async () => (await at(0).zcard('baton:{late}:queue')) === 1, { what: 'the waiter' });
     const recorder = await recordCommands(servers[1]!);
-    for (const proxy of proxies) proxy.delay(8);
+    for (const proxy of proxies) proxy.delay(5);
     const releasing = lock.release();
     const next = await waiting;
     await releasing;
