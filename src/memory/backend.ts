@@ -41,7 +41,7 @@ function spaceOf(name: string): MemorySpace {
 
 export class MemoryBackend implements LockBackend {
   readonly kind = 'memory';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
   readonly #owners: Owners;
   readonly #deadlines: DeadlineQueue;
@@ -70,6 +70,10 @@ export class MemoryBackend implements LockBackend {
     return this.#space.resource(grant.name).refresh(grant.owner, ttlMs);
   }
 
+  async downgrade(grant: Grant, units: number): Promise<boolean> {
+    return this.#space.resource(grant.name).downgrade(grant.owner, units);
+  }
+
   async release(grant: Grant): Promise<boolean> {
     const released = this.#space.resource(grant.name).release(grant.owner);
     this.#space.tidy(grant.name);
@@ -88,7 +92,7 @@ export class MemoryBackend implements LockBackend {
   }
 
   async forceRelease(name: string): Promise<boolean> {
-    const released = this.#space.resource(name).release();
+    const released = this.#space.resource(name).forceRelease();
     this.#space.tidy(name);
     return released;
   }
