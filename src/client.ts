@@ -1,8 +1,17 @@
 import { checkOptions } from './core/arguments.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
-import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
+import { type CloseOptions, type CreatorOptions, type GroupOptions, LockCreator } from './lock-creator.ts';
+import { READ, WRITE } from './primitives/read-write-lock.ts';
 import { type LockSource, openSession } from './source.ts';
+
+/** The two sides of a read-write lock. */
+export interface ReadWriteLock {
+  /** Shared: any number of readers at once. */
+  readonly read: LockCreator;
+  /** Exclusive: one writer, and nobody else. */
+  readonly write: LockCreator;
+}
 
 /** Many locks over one backend. */
 export class LockClient {
@@ -24,6 +33,29 @@ export class LockClient {
   }
 
   /**
+   * A semaphore: at most `capacity` (1 … 2 147 483 647) permits are out at once, each a lease with its own TTL, handed on in
+   * the order of arrival. `acquire` takes several with `{ units }`; who waits for many is not overtaken by who wants few.
+   * With a capacity of 1 it is the lock of that name. All clients have to name the same capacity, or fail with
+   * `LockCapacityError`. Throws `LockArgumentError`, and `LockUnsupportedError` on engines that have only mutexes.
+   */
+  semaphore(name: string, capacity: number, options?: GroupOptions): LockCreator {
+    return new LockCreator(name, this.#session, { ...checkGroupOptions(options), capacity });
+  }
+
+  /**
+   * Two creators for one name: any number of readers, or one writer. In the order of arrival: neighbouring readers are
+   * granted together, and a waiting writer stops later readers. A writer becomes a reader by `lock.downgrade()`. Throws as
+   * `semaphore`.
+   */
+  readWriteLock(name: string, options?: GroupOptions): ReadWriteLock {
+    const group = checkGroupOptions(options);
+    return {
+      read: new LockCreator(name, this.#session, { ...group, ...READ }),
+      write: new LockCreator(name, this.#session, { ...group, ...WRITE }),
+    };
+  }
+
+  /**
    * Rejects pending acquires with `LockClosedError`, releases the held leases (unless `release` is false) and ends
    * the connections that are ours, so that the process can exit. Idempotent.
    */
@@ -35,4 +67,10 @@ export class LockClient {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Capacity and units are what the primitive says, not its options. */
+function checkGroupOptions(options: GroupOptions | undefined): GroupOptions {
+  const { group } = checkOptions(options);
+  return group === undefined ? {} : { group };
 }

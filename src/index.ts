@@ -1,5 +1,5 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
-export { LockClient } from './client.ts';
+export { LockClient, type ReadWriteLock } from './client.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
@@ -22,6 +22,7 @@ export {
   type AcquireOptions,
   type CloseOptions,
   type CreatorOptions,
+  type GroupOptions,
   LockCreator,
   type TryOptions,
   type WaitOptions,

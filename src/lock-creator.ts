@@ -41,10 +41,14 @@ export interface TryOptions extends AcquireOptions {
   backoff?: number;
 }
 
-/** Options of a creator. */
-export interface CreatorOptions {
+/** Options of everything that has a name. */
+export interface GroupOptions {
   /** Puts the name into a group: the lock is then named `<group>/<name>`. */
   group?: string;
+}
+
+/** Options of a creator. */
+export interface CreatorOptions extends GroupOptions {
   /** How many units of the name may be out at once: 1 (a mutex, the default) … 2 147 483 647. */
   capacity?: number;
   /** How many units one acquire takes, 1 … `capacity`. 1 by default. */

@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ['errors.ts'],
   etcd: ['core', 'errors.ts'],
   memory: ['core', 'errors.ts'],
+  primitives: ['core', 'errors.ts'],
   redis: ['core', 'errors.ts'],
   redlock: ['core', 'errors.ts', 'redis'],
   'url.ts': ['errors.ts'],
@@ -20,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'backend-from-url.ts': ['connect.ts', 'core', 'errors.ts', 'memory', 'redis-backends.ts', 'url.ts'],
   'source.ts': ['core', 'errors.ts', 'redis-backends.ts'],
   'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
-  'client.ts': ['core', 'errors.ts', 'source.ts', 'lock-creator.ts'],
+  'client.ts': ['core', 'errors.ts', 'lock-creator.ts', 'primitives', 'source.ts'],
   'index.ts': [
     'backend-from-url.ts',
     'client.ts',
