@@ -38,6 +38,11 @@ export function ttlOf(owner: string): number {
   return Number(owner.split(':')[2]);
 }
 
+/** Whether an owner id is that of a share, and so has units. */
+export function isShare(owner: string): boolean {
+  return owner.indexOf(':', owner.indexOf(':', owner.indexOf(':') + 1) + 1) > 0;
+}
+
 /** The units part of an owner id; undefined for that of a mutex. */
 export function unitsOf(owner: string): number | undefined {
   const units = owner.split(':')[3];

@@ -23,7 +23,7 @@ import { WaitingLine } from './waiting-line.ts';
 /** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
 export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
   readonly link: CommandLink;
   readonly protocol: Protocol;
@@ -93,6 +93,16 @@ export class RedisBackend implements LockBackend {
     return Number(reply) === 1;
   }
 
+  async downgrade(grant: Grant, units: number): Promise<boolean> {
+    const { name, owner, deadline } = grant;
+    this.#assertOpen(name);
+    const call = this.protocol.downgrade(name, owner, units);
+    for (;;) {
+      const { reply } = await this.link.run(call, deadline);
+      if (Number(reply) !== 2) return Number(reply) === 1;
+    }
+  }
+
   /** `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
@@ -109,11 +119,13 @@ export class RedisBackend implements LockBackend {
 
   /** Until the server has answered or the TTL has passed. */
   async #releaseAgain(call: ScriptCall, grant: Grant, failure?: LockBackendError): Promise<boolean> {
+    let released = false;
     for (let reason = failure; ; reason = undefined) {
       const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
       const answer = await this.link.persist(call, grant.deadline, persistence);
       const outcome = Number(answer?.reply);
-      if (outcome !== 2) return outcome === 1 || answer?.repeated === true;
+      released ||= outcome === 1 || outcome === 3 || answer?.repeated === true;
+      if (!(outcome >= 2)) return released;
     }
   }
 
@@ -143,8 +155,16 @@ export class RedisBackend implements LockBackend {
     this.#assertOpen(name);
     for (;;) {
       const { reply } = await this.link.run(this.protocol.release(name, 'force'));
+      if (reply === 'shares') return this.#forceShares(name);
       if (Number(reply) !== 2) return Number(reply) === 1;
     }
+  }
+
+  async #forceShares(name: string): Promise<boolean> {
+    let { reply } = await this.link.run(this.protocol.releaseShares(name, 'force'));
+    const released = Number(reply) > 0;
+    while (Number(reply) >= 2) reply = (await this.link.run(this.protocol.releaseShares(name, '-'))).reply;
+    return released;
   }
 
   watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {

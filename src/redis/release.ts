@@ -17,7 +17,8 @@ export class Release implements Caller {
   answered(reply: unknown, _sentAt: number, repeated: boolean): void {
     const outcome = Number(reply);
     // Sent more than once, it may have been the first sending that released it.
-    this.#resolve(outcome === 2 ? this.#again() : outcome === 1 || repeated);
+    const released = outcome === 1 || outcome === 3 || repeated;
+    this.#resolve(outcome >= 2 ? this.#again().then((later) => released || later) : released);
   }
 
   failed(error: LockBackendError): void {

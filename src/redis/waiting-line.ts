@@ -204,7 +204,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       do {
         chase.again = false;
         outcome = Number((await this.link.persist(call, giveUpAt))?.reply);
-      } while (outcome === 2 || chase.again);
+      } while (outcome >= 2 || chase.again);
     } catch (error) {
       // What the server could not be told ends with its TTL.
       if (!(error instanceof LockBackendError)) throw error;

@@ -59,7 +59,7 @@ export const READ_RECORD = `
 local record = redis.call('GET', KEYS[1])
 `;
 
-/** What a record is taken apart into, as it is when there is none. `mark` is one of ' ', 'q' and 'w', see PARSE_RECORD. */
+/** What a record is taken apart into, as it is when there is none. `mark` is one of ' ', 'q' and 'w', see parseRecord. */
 export const RECORD_FIELDS = `
 local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
 `;
@@ -68,19 +68,27 @@ local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
  * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
  * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
  * in µs, which tells a record from a number somebody else stored; the lease end has 13. Fixed places, because patterns
- * take long. Needs RECORD_FIELDS.
+ * take long. `onShares` is what to do with the record of a semaphore or a read-write lock, whose mark is `s` or `S`. Needs
+ * RECORD_FIELDS.
  */
-export const PARSE_RECORD = `
+export function parseRecord(onShares: string): string {
+  return `
 if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
   if known and #record > 16 then
-    mark, leaseEnd, holder = string.sub(record, 17, 17), tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
-    known = leaseEnd and holder ~= ''
+    mark = string.sub(record, 17, 17)
+    if mark == 's' or mark == 'S' then
+      ${onShares}
+    else
+      leaseEnd, holder = tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
+      known = leaseEnd and holder ~= ''
+    end
   end
   if not known then return ${FOREIGN} end
 end
 `;
+}
 
 /** What follows fence and mark in the record of a lock that nobody holds: but there may be a line, or somebody watches. */
 export const NOBODY = '0000000000000 -';
