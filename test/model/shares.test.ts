@@ -24,7 +24,7 @@ describe.each(worlds)('$title', (world) => {
         runs += 1;
         const members = await Promise.all(Array.from({ length: MEMBERS }, () => world.connect()));
         const model = new Model(resource);
-        const name = `${title}-${runs}`;
+        const name = `shares-${runs}`;
         const real: Real = { name, members, attempts: new Map(), seen: new Set(), lastToken: 0 };
         try {
           await fc.asyncModelRun(() => ({ model, real }), history);
