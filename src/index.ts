@@ -1,5 +1,6 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient } from './client.ts';
+export type { GroupOptions, WaitOptions } from './core/arguments.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
@@ -24,7 +25,6 @@ export {
   type CreatorOptions,
   LockCreator,
   type TryOptions,
-  type WaitOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';

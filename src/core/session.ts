@@ -6,6 +6,7 @@ import { pause } from './clock.ts';
 import { LinkedSet } from './linked-set.ts';
 import { ignoreBackendError, Lock } from './lock.ts';
 import { type Asked, PendingRequest, type Requester, ShareRequest } from './request.ts';
+import { Watch } from './watch.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
@@ -67,6 +68,20 @@ export class Session implements Requester {
       if (attempt >= retry.retries) return null;
       await this.#pause(backoffMs(attempt, retry.backoff), asked.scope, signal);
     }
+  }
+
+  /** The states of a lock, until its iteration is left, `signal` aborts or the scope is closed. */
+  watch(name: string, scope: object, signal?: AbortSignal): Watch {
+    return new Watch(this.backend, name, (watch) => {
+      signal?.throwIfAborted();
+      this.assertOpen(scope);
+      const forget = this.onClose(scope, () => watch.stop({}));
+      const unlisten = signal && this.#aborts.listen(signal, () => watch.stop({ error: signal.reason }));
+      return () => {
+        forget();
+        unlisten?.();
+      };
+    });
   }
 
   settled(request: PendingRequest): void {
