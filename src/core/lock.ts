@@ -2,8 +2,8 @@ import { LockBackendError, LockClosedError, LockLostError, type LossReason } fro
 import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
 import { AutoRefresh } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
-import type { Alarm } from './clock.ts';
 import { leaseDeadline } from './deadline.ts';
+import { LossSignal } from './loss-signal.ts';
 
 /** Options of `lock.autoRefresh`. */
 export interface AutoRefreshOptions {
@@ -24,9 +24,7 @@ export class Lock {
   #lost: LockLostError | undefined;
   #releasing: Promise<void> | undefined;
   #refresher: AutoRefresh | undefined;
-  #controller: AbortController | undefined;
-  #deadlineAlarm: Alarm | undefined;
-  #unlisten: (() => void) | undefined;
+  #loss: LossSignal | undefined;
   #refreshes = 0;
 
   /** @internal */
@@ -72,8 +70,8 @@ export class Lock {
    * never answers. Made when first read; until then a lock costs no timer and no subscription.
    */
   get signal(): AbortSignal {
-    this.#controller ??= this.#makeController();
-    return this.#controller.signal;
+    this.#loss ??= this.#makeLossSignal();
+    return this.#loss.signal;
   }
 
   /** Asks the server whether this lease is still there. Rejects with `LockBackendError` when it can't be asked. */
@@ -104,7 +102,11 @@ export class Lock {
     const turn = ++this.#refreshes;
     // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
     grant.ttlMs = ttl;
-    if (deadline < grant.deadline) this.#shorten(deadline);
+    if (deadline < grant.deadline) {
+      grant.deadline = deadline;
+      this.#refresher?.restart();
+      this.#loss?.restart();
+    }
     const refreshed = await this.#backend.refresh(grant, ttl);
     if (this.#releasing) return;
     // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
@@ -112,14 +114,6 @@ export class Lock {
     if (!refreshed) throw this.#lose('taken');
     // While a later refresh is out, the deadline only shrinks: that one may be the last word on the server.
     if (turn === this.#refreshes || deadline < grant.deadline) grant.deadline = deadline;
-  }
-
-  #shorten(deadline: number): void {
-    this.#grant.deadline = deadline;
-    this.#refresher?.restart();
-    if (!this.#deadlineAlarm) return;
-    this.#deadlineAlarm.cancel();
-    this.#watchDeadline();
   }
 
   /**
@@ -208,34 +202,23 @@ export class Lock {
     this.#lost ??= new LockLostError(this.name, reason);
     this.#stop();
     this.#keeper.lockEnded();
-    this.#controller?.abort(this.#lost);
+    this.#loss?.abort(this.#lost);
     return this.#lost;
   }
 
   #stop(): void {
     this.#refresher?.stop();
-    this.#deadlineAlarm?.cancel();
-    this.#unlisten?.();
-    this.#unlisten = undefined;
+    this.#loss?.stop();
   }
 
-  #makeController(): AbortController {
-    const controller = new AbortController();
-    if (this.#ended()) {
-      if (this.#lost) controller.abort(this.#lost);
-      return controller;
-    }
-    this.#watchDeadline();
-    this.#unlisten = this.#backend.onForced(this.#grant, () => {
+  #makeLossSignal(): LossSignal {
+    const loss = new LossSignal(this.#grant, this.#backend.clock, () => this.#ended());
+    const onForced = () => {
       if (!this.#ended()) this.#lose('forced');
-    });
-    return controller;
-  }
-
-  #watchDeadline(): void {
-    this.#deadlineAlarm = this.#backend.clock.callAt(this.#grant.deadline, () => {
-      if (!this.#ended()) this.#watchDeadline();
-    });
+    };
+    if (!this.#ended()) loss.start(() => this.#backend.onForced(this.#grant, onForced));
+    else if (this.#lost) loss.abort(this.#lost);
+    return loss;
   }
 }
 
