@@ -1,4 +1,5 @@
 import { checkOptions } from './core/arguments.ts';
+import { type LockJson, readLockJson } from './core/handover.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
 import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
@@ -21,6 +22,17 @@ export class LockClient {
   /** The creator of one lock. Costs nothing until it is used, and needs no close of its own. */
   creator(name: string, options?: CreatorOptions): LockCreator {
     return new LockCreator(name, this.#session, options);
+  }
+
+  /**
+   * Goes on with a lease that another process has handed over: `json` is what `lock.toJSON()` gave there, or its JSON text.
+   * Refreshes it once with its TTL, and holds it from then on under the same owner id and fencing token. Rejects with
+   * `LockLostError` when the lease is gone, `LockBackendError` when the outcome is unknown (to be tried again while it may
+   * last), `LockClosedError`, and `LockArgumentError`, which names the field that is wrong. To be resumed once: a lease that
+   * two go on with is held by both.
+   */
+  async resume(json: LockJson | string): Promise<Lock> {
+    return this.#session.resume(readLockJson(json), this);
   }
 
   /**

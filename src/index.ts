@@ -3,6 +3,7 @@ export { LockClient } from './client.ts';
 export type { GroupOptions, WaitOptions } from './core/arguments.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
+export type { LockJson } from './core/handover.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,

@@ -1,8 +1,10 @@
-import { LockBackendError, LockClosedError, LockLostError, type LossReason } from '../errors.ts';
+import { LockClosedError, LockLostError, type LossReason } from '../errors.ts';
 import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
 import { AutoRefresh } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { leaseDeadline } from './deadline.ts';
+import type { LockJson } from './handover.ts';
+import { ignoreBackendError } from './ignore.ts';
 import { LossSignal } from './loss-signal.ts';
 
 /** Options of `lock.autoRefresh`. */
@@ -25,6 +27,7 @@ export class Lock {
   #releasing: Promise<void> | undefined;
   #refresher: AutoRefresh | undefined;
   #loss: LossSignal | undefined;
+  #handed: LockJson | undefined;
   #refreshes = 0;
 
   /** @internal */
@@ -59,7 +62,7 @@ export class Lock {
     return this.#grant.ttlMs;
   }
 
-  /** Time in whole ms for which the lease is certainly still ours; 0 once released or lost. Local, conservative. */
+  /** Time in whole ms for which the lease is certainly still ours; 0 once released, lost or handed over. Conservative. */
   get remaining(): number {
     if (this.#ended()) return 0;
     return Math.max(0, Math.floor(this.#grant.deadline - this.#backend.clock.now()));
@@ -84,10 +87,11 @@ export class Lock {
     return false;
   }
 
-  /** Throws `LockLostError` past the deadline or after a loss, `LockClosedError` after a release. Local. */
+  /** Throws `LockLostError` past the deadline or after a loss, `LockClosedError` once released or handed over. Local. */
   assertHeld(): void {
     if (!this.#ended()) return;
-    throw this.#lost ?? new LockClosedError('the lease was already released', this.name);
+    const how = this.#handed ? 'handed to another process' : 'already released';
+    throw this.#lost ?? new LockClosedError(`the lease was ${how}`, this.name);
   }
 
   /**
@@ -129,6 +133,11 @@ export class Lock {
     return this;
   }
 
+  /** @internal */
+  stopAutoRefresh(): void {
+    this.#refresher?.stop();
+  }
+
   /**
    * Keeps `units` (1 … `this.units`) of a lease of several units and hands the others on, in the same step on the server:
    * a writer becomes a reader without letting another writer in between. Rejects like `refresh`.
@@ -156,6 +165,22 @@ export class Lock {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
+  }
+
+  /**
+   * GIVES THIS HANDLE UP, so that another process can go on with the lease by `locks.resume(json)`, within the time that
+   * remains of it. `JSON.stringify(lock)` calls this, also on an object that only contains the lock. From then on this handle
+   * neither refreshes nor releases: `remaining` is 0, `signal` does not abort, `release()` resolves and sends nothing.
+   * Calling it again gives the same. Throws like `assertHeld` when there is nothing to hand over.
+   */
+  toJSON(): LockJson {
+    if (this.#handed) return this.#handed;
+    this.assertHeld();
+    const { name, owner, fencingToken, units, ttl } = this;
+    this.#handed = Object.freeze({ version: 1, name, owner, fencingToken, units, ttl });
+    this.abandon();
+    this.#backend.forget?.(this.#grant);
+    return this.#handed;
   }
 
   /**
@@ -191,8 +216,7 @@ export class Lock {
 
   /** Whether the lease is over, noticing first that its deadline may have passed. */
   #ended(): boolean {
-    if (this.#lost) return true;
-    if (this.#releasing) return true;
+    if (this.#lost || this.#releasing) return true;
     if (this.#backend.clock.now() < this.#grant.deadline) return false;
     this.#lose('expired');
     return true;
@@ -220,9 +244,4 @@ export class Lock {
     else if (this.#lost) loss.abort(this.#lost);
     return loss;
   }
-}
-
-/** A tidying release that fails leaves the record to its TTL; anything else is a bug and must surface. */
-export function ignoreBackendError(error: unknown): void {
-  if (!(error instanceof LockBackendError || error instanceof LockClosedError)) throw error;
 }
