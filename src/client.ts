@@ -3,6 +3,8 @@ import { type LockJson, readLockJson } from './core/handover.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
 import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
+import { type AcquireAllOptions, acquireAll } from './primitives/acquire-all.ts';
+import type { MultiLock } from './primitives/multi-lock.ts';
 import { type LockSource, openSession } from './source.ts';
 
 /** Many locks over one backend. */
@@ -22,6 +24,21 @@ export class LockClient {
   /** The creator of one lock. Costs nothing until it is used, and needs no close of its own. */
   creator(name: string, options?: CreatorOptions): LockCreator {
     return new LockCreator(name, this.#session, options);
+  }
+
+  /**
+   * Takes several locks, 1 to 1 000 with different names, all or nothing within one `waitTimeout` (0 … 2 147 483 647 ms,
+   * or Infinity); `ttl` is an integer of 10 … 2 147 483 647 ms. Whatever the order of the names, callers of this never wait
+   * for each other in a circle. While it waits for one it has those before it in the order of the names, and refreshes them.
+   * Rejects, when what it had is released, as `acquire` does, and with `LockLostError` when one was lost meanwhile.
+   */
+  acquireAll(
+    names: readonly string[],
+    ttl: number,
+    waitTimeout = Number.POSITIVE_INFINITY,
+    options?: AcquireAllOptions,
+  ): Promise<MultiLock> {
+    return acquireAll(this.#session, names, ttl, waitTimeout, options);
   }
 
   /**

@@ -28,6 +28,8 @@ export {
   type TryOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
+export type { AcquireAllOptions } from './primitives/acquire-all.ts';
+export type { MultiLock } from './primitives/multi-lock.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { redisBackend, redlockBackend } from './redis-backends.ts';
 export type { RedlockBackendOptions } from './redlock/options.ts';
