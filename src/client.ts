@@ -1,9 +1,10 @@
-import { checkOptions } from './core/arguments.ts';
+import { checkOptions, type GroupOptions } from './core/arguments.ts';
 import { type LockJson, readLockJson } from './core/handover.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
 import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
 import { type AcquireAllOptions, acquireAll } from './primitives/acquire-all.ts';
+import { Election } from './primitives/election.ts';
 import type { MultiLock } from './primitives/multi-lock.ts';
 import { type LockSource, openSession } from './source.ts';
 
@@ -39,6 +40,11 @@ export class LockClient {
     options?: AcquireAllOptions,
   ): Promise<MultiLock> {
     return acquireAll(this.#session, names, ttl, waitTimeout, options);
+  }
+
+  /** The election of a leader, which is the lock of the same name. Costs nothing until it is used. */
+  election(name: string, options?: GroupOptions): Election {
+    return new Election(name, this.#session, options);
   }
 
   /**

@@ -29,6 +29,9 @@ export {
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { AcquireAllOptions } from './primitives/acquire-all.ts';
+export type { CampaignOptions, Election } from './primitives/election.ts';
+export type { Leader } from './primitives/leaders.ts';
+export type { Leadership } from './primitives/leadership.ts';
 export type { MultiLock } from './primitives/multi-lock.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { redisBackend, redlockBackend } from './redis-backends.ts';

@@ -142,6 +142,11 @@ export class Session implements Requester {
     return () => this.#endings.delete(ending);
   }
 
+  /** Calls `listener` when a caller's signal aborts; returns how to stop. */
+  onAbort(signal: AbortSignal, listener: () => void): () => void {
+    return this.#aborts.listen(signal, listener);
+  }
+
   assertOpen(scope: object): void {
     if (this.#isClosed(scope)) throw closedError();
   }
