@@ -1,7 +1,11 @@
-import { checkOptions } from './core/arguments.ts';
+import { checkOptions, type GroupOptions } from './core/arguments.ts';
+import { type LockJson, readLockJson } from './core/handover.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
-import { type CloseOptions, type CreatorOptions, type GroupOptions, LockCreator } from './lock-creator.ts';
+import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
+import { type AcquireAllOptions, acquireAll } from './primitives/acquire-all.ts';
+import { Election } from './primitives/election.ts';
+import type { MultiLock } from './primitives/multi-lock.ts';
 import { READ, WRITE } from './primitives/read-write-lock.ts';
 import { type LockSource, openSession } from './source.ts';
 
@@ -53,6 +57,37 @@ export class LockClient {
       read: new LockCreator(name, this.#session, { ...group, ...READ }),
       write: new LockCreator(name, this.#session, { ...group, ...WRITE }),
     };
+  }
+
+  /**
+   * Takes several locks, 1 to 1 000 with different names, all or nothing within one `waitTimeout` (0 … 2 147 483 647 ms,
+   * or Infinity); `ttl` is an integer of 10 … 2 147 483 647 ms. Whatever the order of the names, callers of this never wait
+   * for each other in a circle. While it waits for one it has those before it in the order of the names, and refreshes them.
+   * Rejects, when what it had is released, as `acquire` does, and with `LockLostError` when one was lost meanwhile.
+   */
+  acquireAll(
+    names: readonly string[],
+    ttl: number,
+    waitTimeout = Number.POSITIVE_INFINITY,
+    options?: AcquireAllOptions,
+  ): Promise<MultiLock> {
+    return acquireAll(this.#session, names, ttl, waitTimeout, options);
+  }
+
+  /** The election of a leader, which is the lock of the same name. Costs nothing until it is used. */
+  election(name: string, options?: GroupOptions): Election {
+    return new Election(name, this.#session, options);
+  }
+
+  /**
+   * Goes on with a lease that another process has handed over: `json` is what `lock.toJSON()` gave there, or its JSON text.
+   * Refreshes it once with its TTL, and holds it from then on under the same owner id and fencing token. Rejects with
+   * `LockLostError` when the lease is gone, `LockBackendError` when the outcome is unknown (to be tried again while it may
+   * last), `LockClosedError`, and `LockArgumentError`, which names the field that is wrong. To be resumed once: a lease that
+   * two go on with is held by both.
+   */
+  async resume(json: LockJson | string): Promise<Lock> {
+    return this.#session.resume(readLockJson(json), this);
   }
 
   /**

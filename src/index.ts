@@ -1,7 +1,9 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient, type ReadWriteLock } from './client.ts';
+export type { GroupOptions, WaitOptions } from './core/arguments.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
+export type { LockJson } from './core/handover.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,
@@ -22,12 +24,15 @@ export {
   type AcquireOptions,
   type CloseOptions,
   type CreatorOptions,
-  type GroupOptions,
   LockCreator,
   type TryOptions,
-  type WaitOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
+export type { AcquireAllOptions } from './primitives/acquire-all.ts';
+export type { CampaignOptions, Election } from './primitives/election.ts';
+export type { Leader } from './primitives/leaders.ts';
+export type { Leadership } from './primitives/leadership.ts';
+export type { MultiLock } from './primitives/multi-lock.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { redisBackend, redlockBackend } from './redis-backends.ts';
 export type { RedlockBackendOptions } from './redlock/options.ts';

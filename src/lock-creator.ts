@@ -1,31 +1,25 @@
 import {
   checkDuration,
   checkFunction,
-  checkGroup,
   checkInteger,
-  checkName,
+  checkLockName,
   checkOptions,
   checkSignal,
   checkTtl,
   checkUnits,
   checkWaitTimeout,
+  type GroupOptions,
+  type WaitOptions,
 } from './core/arguments.ts';
 import type { LockBackend, LockState } from './core/backend.ts';
 import type { Lock } from './core/lock.ts';
 import type { Asked } from './core/request.ts';
 import { Session } from './core/session.ts';
-import { Watch } from './core/watch.ts';
 import { LockBackendError, LockUnsupportedError } from './errors.ts';
 import { type LockSource, openSession } from './source.ts';
 
 const MOST_RETRIES = 1_000_000;
 const DEFAULT_BACKOFF_MS = 100;
-
-/** Options of every call that waits. */
-export interface WaitOptions {
-  /** Ends the wait; the call rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
 
 /** Options of `acquire` and `using`. */
 export interface AcquireOptions extends WaitOptions {
@@ -39,12 +33,6 @@ export interface TryOptions extends AcquireOptions {
   retries?: number;
   /** Upper bound of the first pause in ms, doubled with each try. 100 by default. */
   backoff?: number;
-}
-
-/** Options of everything that has a name. */
-export interface GroupOptions {
-  /** Puts the name into a group: the lock is then named `<group>/<name>`. */
-  group?: string;
 }
 
 /** Options of a creator. */
@@ -78,8 +66,7 @@ export class LockCreator {
    */
   constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
     const { group, capacity = 1, units = 1 } = checkOptions(options);
-    checkName(name);
-    this.name = group === undefined ? name : checkName(`${checkGroup(group)}/${name}`, 'group/name');
+    this.name = checkLockName(name, group);
     this.capacity = checkUnits(capacity, 'capacity');
     this.#units = checkUnits(units, 'units', capacity);
     this.#ownsSession = !(source instanceof Session);
@@ -175,17 +162,7 @@ export class LockCreator {
    */
   watch(options?: WaitOptions): AsyncIterableIterator<LockState> {
     const signal = checkSignal(checkOptions(options).signal);
-    return new Watch(this.#session.backend, this.name, (watch) => {
-      signal?.throwIfAborted();
-      this.#session.assertOpen(this);
-      const forget = this.#session.onClose(this, () => watch.stop({}));
-      const abort = (): void => watch.stop({ error: signal?.reason });
-      signal?.addEventListener('abort', abort);
-      return () => {
-        forget();
-        signal?.removeEventListener('abort', abort);
-      };
-    });
+    return this.#session.watch(this.name, this, signal);
   }
 
   /**

@@ -7,12 +7,30 @@ const LONGEST_NAME_BYTES = 512;
 export const MOST_UNITS = 2_147_483_647;
 const NAME_BOUNDS = `well-formed Unicode of 1 to ${LONGEST_NAME_BYTES} bytes in UTF-8`;
 
+/** Options of every call that waits. */
+export interface WaitOptions {
+  /** Ends the wait; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of everything that has a name. */
+export interface GroupOptions {
+  /** Puts the name into a group: the lock is then named `<group>/<name>`. */
+  group?: string;
+}
+
 /** Names: every accepted one maps to its own key. Lone surrogates would collide in UTF-8. */
 export function checkName(value: unknown, argument = 'name'): string {
   if (typeof value !== 'string' || value === '' || tooLong(value) || !value.isWellFormed()) {
     throw new LockArgumentError(argument, value, NAME_BOUNDS);
   }
   return value;
+}
+
+/** The name of a lock, with its group if it has one. */
+export function checkLockName(name: unknown, group: unknown, argument = 'name'): string {
+  const checked = checkName(name, argument);
+  return group === undefined ? checked : checkName(`${checkGroup(group)}/${checked}`, `group/${argument}`);
 }
 
 function tooLong(name: string): boolean {

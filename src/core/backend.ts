@@ -99,6 +99,8 @@ export interface LockBackend {
   downgrade?(grant: Grant, units: number): Promise<boolean>;
   /** Ends the lease and hands the lock to the next in line. False: it was certainly not ours any more. */
   release(grant: Grant): Promise<boolean>;
+  /** Forgets a lease that another process goes on with, without telling the server. */
+  forget?(grant: Grant): void;
   /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
   onForced(grant: Grant, listener: () => void): () => void;
   inspect(name: string): Promise<LockState>;

@@ -4,6 +4,7 @@ import { LockArgumentError } from '../errors.ts';
 import type { LeaseRequest } from './backend.ts';
 
 const LONGEST_CLIENT_NAME = 64;
+const OWNER = /^[A-Za-z0-9._-]{1,256}:[0-9a-z]+:\d+(:\d+)?$/;
 const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
@@ -25,6 +26,11 @@ export class Owners {
     const owner = `${this.client}:${this.#sequence.toString(36)}:${ttlMs}`;
     return capacity > 1 ? `${owner}:${units}` : owner;
   }
+}
+
+/** Whether a value looks like an owner id. */
+export function isOwner(value: unknown): value is string {
+  return typeof value === 'string' && OWNER.test(value);
 }
 
 /** The client part of an owner id. */

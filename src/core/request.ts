@@ -1,6 +1,6 @@
-import type { Canceller, Grant, LeaseRequest } from './backend.ts';
+import type { Canceller, Grant, LeaseRequest, LockBackend } from './backend.ts';
 import { Linked } from './linked-set.ts';
-import type { Lock } from './lock.ts';
+import { Lock } from './lock.ts';
 
 /** Who makes requests, and keeps the books of what comes of them. */
 export interface Requester {
@@ -8,8 +8,8 @@ export interface Requester {
   settled(request: PendingRequest): void;
   /** The lock for a grant; throws when nobody wants it any more. */
   hold(grant: Grant, request: PendingRequest): Lock;
-  /** The lock that came of the request is released or lost. */
-  lockEnded(request: PendingRequest): void;
+  /** The lock of the entry is released or lost, or was handed to another process. */
+  lockEnded(entry: HeldEntry): void;
 }
 
 /** What is asked for, and by whom. */
@@ -29,8 +29,15 @@ export interface Share {
   readonly capacity: number;
 }
 
+/** A lease that is held, in the books. */
+export interface HeldEntry extends Linked {
+  readonly lock: Lock | undefined;
+  /** Whose close() releases it. */
+  readonly scope: object;
+}
+
 /** The caller's side of one acquire: what it asks for, how it gives up, what it got, and whom to tell. */
-export class PendingRequest extends Linked implements LeaseRequest {
+export class PendingRequest extends Linked implements LeaseRequest, HeldEntry {
   readonly name: string;
   readonly ttlMs: number;
   readonly askedAt: number;
@@ -121,5 +128,23 @@ export class ShareRequest extends PendingRequest {
 
   override get capacity(): number {
     return this.#share.capacity;
+  }
+}
+
+/** A lease that another process was granted and has handed to this one. */
+export class ResumedLease extends Linked implements HeldEntry {
+  readonly lock: Lock;
+  readonly scope: object;
+  readonly #requester: Requester;
+
+  constructor(backend: LockBackend, grant: Grant, scope: object, requester: Requester) {
+    super();
+    this.lock = new Lock(backend, grant, this);
+    this.scope = scope;
+    this.#requester = requester;
+  }
+
+  lockEnded(): void {
+    this.#requester.lockEnded(this);
   }
 }

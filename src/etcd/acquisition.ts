@@ -17,7 +17,7 @@ export interface AcquisitionContext extends LeaseContext {
   readonly turnstile: Turnstile;
   /** Takes over a lease that has been granted. */
   hold(grant: Grant, lease: WaitingLease, place: Place): void;
-  forget(acquisition: Acquisition): void;
+  settled(acquisition: Acquisition): void;
 }
 
 /** A lease that was confirmed within this part of its TTL is as good as new. */
@@ -74,7 +74,7 @@ export class Acquisition extends Waiter {
     if (lease && this.#lease && this.#place) this.#context.hold(lease, this.#lease, this.#place);
     this.#turn?.leave();
     this.#news.resolve();
-    this.#context.forget(this);
+    this.#context.settled(this);
   }
 
   get #waiting(): boolean {

@@ -87,7 +87,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     this.#held.set(grant.owner, held);
   }
 
-  forget(acquisition: Acquisition): void {
+  settled(acquisition: Acquisition): void {
     this.#acquisitions.delete(acquisition);
   }
 

@@ -5,6 +5,7 @@ import { type LockBackendError, LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { connectionEnded } from './errors.ts';
+import { type Hearing, listenForForced } from './forced.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
@@ -135,14 +136,20 @@ export class RedisBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    // Without an inbox the next refresh finds out.
-    this.#inboxes.open(grant.name).catch(() => {});
-    this.#inboxes.enter(grant.name);
-    const stop = this.#leases.onForced(grant, listener);
-    return () => {
-      stop();
-      this.#inboxes.leave(grant.name);
+    const hearings = [this.hearForced(grant, listener)];
+    return listenForForced(this, grant, listener, { hearings, needed: 1 });
+  }
+
+  /** Listens to what the server tells of a lease, without asking what it may have told before. */
+  hearForced({ name, owner }: Grant, listener: () => void): Hearing {
+    const opening = this.#inboxes.opened(name) ? undefined : this.#inboxes.open(name);
+    this.#inboxes.enter(name);
+    const unlisten = this.#leases.onForced(owner, listener);
+    const stop = () => {
+      unlisten();
+      this.#inboxes.leave(name);
     };
+    return { opening, stop };
   }
 
   async inspect(name: string): Promise<LockState> {
