@@ -11,7 +11,8 @@ import {
   LockLostError,
 } from '../../src/index.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { Stage } from '../conformance/stage.ts';
+import { MUTEX } from '../conformance/kinds.ts';
+import { House, Stage } from '../conformance/stage.ts';
 import { ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
 import { spawnClient } from '../support/client-process.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -413,7 +414,7 @@ describe('a task that is run by the leader', () => {
 });
 
 describe.each(ENGINES)('an election on $title', (engine) => {
-  const stage = new Stage(engine);
+  const stage = new Stage(new House(engine), MUTEX);
   const election = (): Election => stage.client().election(stage.name);
 
   it('has one leader after the other, and observers see each', async () => {

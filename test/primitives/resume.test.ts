@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockArgumentError, LockClient, LockClosedError, LockLostError } from '../../src/index.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { Stage } from '../conformance/stage.ts';
+import { MUTEX } from '../conformance/kinds.ts';
+import { House, Stage } from '../conformance/stage.ts';
 import { never, ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/wait.ts';
@@ -247,7 +248,7 @@ describe('a lock that is handed to another process', () => {
 const engines = ENGINES.filter(({ folder }) => folder !== 'etcd');
 
 describe.each(engines)('handing over on $title', (engine) => {
-  const stage = new Stage(engine);
+  const stage = new Stage(new House(engine), MUTEX);
   let others: LockClient;
   beforeEach(() => {
     others = stage.client();
