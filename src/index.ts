@@ -2,9 +2,12 @@ export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient } from './client.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
+export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,
+  CounterExpiredError,
+  CounterOverflowError,
   LockArgumentError,
   LockBackendError,
   LockCapacityError,
@@ -27,6 +30,7 @@ export {
   type WaitOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
+export { Counter, type CounterOptions } from './primitives/counter.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { redisBackend, redlockBackend } from './redis-backends.ts';
 export type { RedlockBackendOptions } from './redlock/options.ts';

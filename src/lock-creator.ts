@@ -1,9 +1,8 @@
 import {
   checkDuration,
   checkFunction,
-  checkGroup,
   checkInteger,
-  checkName,
+  checkNameIn,
   checkOptions,
   checkSignal,
   checkTtl,
@@ -74,8 +73,7 @@ export class LockCreator {
    */
   constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
     const { group, capacity = 1, units = 1 } = checkOptions(options);
-    checkName(name);
-    this.name = group === undefined ? name : checkName(`${checkGroup(group)}/${name}`, 'group/name');
+    this.name = checkNameIn(group, name);
     this.capacity = checkUnits(capacity, 'capacity');
     this.#units = checkUnits(units, 'units', capacity);
     this.#ownsSession = !(source instanceof Session);

@@ -23,10 +23,10 @@ export function checkTtl(value: unknown, argument = 'ttl'): number {
   return checkInteger(value, argument, SHORTEST_TTL_MS, LONGEST_MS, 'ms');
 }
 
-export function checkWaitTimeout(value: unknown): number {
+export function checkWaitTimeout(value: unknown, argument = 'waitTimeout'): number {
   if (value === Number.POSITIVE_INFINITY) return value;
   if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_MS)) {
-    throw new LockArgumentError('waitTimeout', value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
+    throw new LockArgumentError(argument, value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
   }
   return value;
 }
@@ -79,6 +79,12 @@ export function checkGroup(value: unknown): string {
   const group = checkName(value, 'group');
   if (group.includes('/')) throw new LockArgumentError('group', value, `${NAME_BOUNDS}, without "/"`);
   return group;
+}
+
+/** The name of something in a group, or in none. */
+export function checkNameIn(group: unknown, name: unknown): string {
+  const own = checkName(name);
+  return group === undefined ? own : checkName(`${checkGroup(group)}/${own}`, 'group/name');
 }
 
 /** Whether a value has these methods, whatever made it. */

@@ -97,6 +97,11 @@ export class Session implements Requester {
     return () => this.#endings.delete(ending);
   }
 
+  /** Calls `onAbort` when the signal aborts; returns how to stop listening. */
+  onAbort(signal: AbortSignal, onAbort: () => void): () => void {
+    return this.#aborts.listen(signal, onAbort);
+  }
+
   assertOpen(scope: object): void {
     if (this.#isClosed(scope)) throw closedError();
   }
