@@ -4,6 +4,7 @@ import { Owners } from '../core/owner.ts';
 import { type LockBackendError, LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
+import { RedisCounters } from './counters.ts';
 import { connectionEnded } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
@@ -20,13 +21,14 @@ import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
+/** Locks and counters on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
 export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: false, fencing: true, fifo: true, counters: true };
   readonly clock: Clock;
   readonly link: CommandLink;
   readonly protocol: Protocol;
+  readonly counters: RedisCounters;
   readonly #redis: Connection;
   readonly #owned: boolean;
   readonly #settings: RedisSettings;
@@ -56,16 +58,13 @@ export class RedisBackend implements LockBackend {
     this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
     this.#inboxes = this.#inboxesOf(owners.client);
-    this.#line = new WaitingLine({
-      link: this.link,
-      protocol: this.protocol,
-      clock,
-      owners,
-      inboxes: this.#inboxes,
-      leases: this.#leases,
-      safetyNetMs: settings.safetyNetMs,
+    const { replicas, commandTimeoutMs, safetyNetMs } = settings;
+    const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
+    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
+    this.counters = new RedisCounters({
+      ...common,
+      ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
     });
-    const { replicas, commandTimeoutMs } = settings;
     // On a cluster there is no WAIT for a key, and so no such option.
     if (replicas && !isCluster(redis)) {
       this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });
@@ -165,6 +164,7 @@ export class RedisBackend implements LockBackend {
 
   async #close(): Promise<void> {
     this.#line.failAll((name) => new LockClosedError('closed while waiting', name));
+    this.counters.close();
     const patience = pause(this.clock, this.#settings.commandTimeoutMs);
     await Promise.race([this.#line.chased().then(() => this.link.drained()), patience.done]);
     patience.stop();
@@ -204,7 +204,9 @@ export class RedisBackend implements LockBackend {
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
   readonly #onEnd = (): void => {
-    this.#line.failAll((name) => this.link.outage(name) ?? connectionEnded(name));
+    const error = (name: string) => this.link.outage(name) ?? connectionEnded(name);
+    this.#line.failAll(error);
+    this.counters.failWaits(error);
   };
 
   /**

@@ -4,6 +4,7 @@ import type { RedisSettings } from './options.ts';
 import type { Script } from './script.ts';
 import { acquireScript } from './scripts/acquire.ts';
 import { adoptScript } from './scripts/adopt.ts';
+import { countScript } from './scripts/count.ts';
 import type { ScriptConstants } from './scripts/fragments.ts';
 import { inspectScript } from './scripts/inspect.ts';
 import { refreshScript } from './scripts/refresh.ts';
@@ -29,6 +30,7 @@ export class Protocol {
   readonly #release: Script;
   readonly #refresh: Script;
   readonly #inspect: Script;
+  readonly #count: Script;
 
   constructor(keys: Keys, constants: ScriptConstants) {
     this.#keys = keys;
@@ -37,6 +39,7 @@ export class Protocol {
     this.#release = releaseScript(constants);
     this.#refresh = refreshScript(constants);
     this.#inspect = inspectScript(constants);
+    this.#count = countScript(constants);
   }
 
   /** `place` is `try`, or the arrival score that this owner already had; without one it queues at the end. */
@@ -67,5 +70,12 @@ export class Protocol {
   inspect(lockName: string, mode: 'watch' | ''): ScriptCall {
     const record = this.#keys.record(lockName);
     return { script: this.#inspect, lockName, args: [record, `${record}:queue`, mode] };
+  }
+
+  /** `request` is `read`, or the number and the runs of a request that `client` makes. */
+  count(counterName: string, client: string, request: readonly (string | number)[]): ScriptCall {
+    const counter = this.#keys.counter(counterName);
+    const args = [counter, `${counter}:${client}`, ...request];
+    return { script: this.#count, lockName: counterName, args };
   }
 }

@@ -1,5 +1,6 @@
 import { acquireScript } from '../../src/redis/scripts/acquire.ts';
 import { adoptScript } from '../../src/redis/scripts/adopt.ts';
+import { countScript } from '../../src/redis/scripts/count.ts';
 import { inspectScript } from '../../src/redis/scripts/inspect.ts';
 import { refreshScript } from '../../src/redis/scripts/refresh.ts';
 import { releaseScript } from '../../src/redis/scripts/release.ts';
@@ -13,4 +14,5 @@ export const scripts = {
   release: releaseScript(defaults),
   refresh: refreshScript(defaults),
   inspect: inspectScript(defaults),
+  count: countScript(defaults),
 };
