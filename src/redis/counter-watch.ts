@@ -22,7 +22,7 @@ export interface CounterWatchContext {
 /** One who waits. */
 interface Waiting {
   readonly waiter: CounterWaiter;
-  /** The server's time at which the counter was seen above 0 for it: what happened before does not concern it. */
+  /** The server's time at which the counter was first seen for it: what happened before does not concern it. */
   since: number | undefined;
 }
 
@@ -78,14 +78,14 @@ export class CounterWatch implements Listener {
   }
 
   failAll(error: unknown): void {
-    for (const waiting of [...this.#waiting]) this.#tell(waiting, (waiter) => waiter.failed(error));
+    for (const waiting of [...this.#waiting]) this.#fail(waiting, error);
   }
 
   onMessage(text: string): void {
     const event = parseCountEvent(text);
     if (!event) return;
     this.#latest = event;
-    this.#apply(event, this.#waiting);
+    this.#tellOf(event, this.#waiting);
     // Of before they asked; or the server's clock was set back.
     if (this.#waiting.size > 0) this.#look();
   }
@@ -134,10 +134,10 @@ export class CounterWatch implements Listener {
 
   /** `asking` are those who waited before the counter was asked for. */
   #see(count: TimedCount, asking: readonly Waiting[]): void {
-    for (const waiting of asking) waiting.since = count.serverUs;
-    if (count.value <= 0) this.#apply(count, asking);
+    for (const waiting of asking) waiting.since ??= count.serverUs;
+    if (count.value <= 0) for (const waiting of asking) this.#tell(waiting, count.value);
     // It may have come after this was read, and yet before the answer.
-    else if (this.#latest) this.#apply(this.#latest, asking);
+    else if (this.#latest) this.#tellOf(this.#latest, asking);
     if (this.#waiting.size > 0) this.#awaitExpiry(count.ttlMs);
   }
 
@@ -149,18 +149,20 @@ export class CounterWatch implements Listener {
   }
 
   /** Ends the wait of those whom it concerns. */
-  #apply({ serverUs, value }: Event, among: Iterable<Waiting>): void {
+  #tellOf({ serverUs, value }: Event, among: Iterable<Waiting>): void {
     for (const waiting of [...among]) {
-      if (waiting.since === undefined || serverUs < waiting.since) continue;
-      if (value === UNSET)
-        this.#tell(waiting, (waiter) => waiter.failed(new CounterExpiredError(this.#name)));
-      else this.#tell(waiting, (waiter) => waiter.reached());
+      if (waiting.since !== undefined && serverUs >= waiting.since) this.#tell(waiting, value);
     }
   }
 
-  #tell(waiting: Waiting, how: (waiter: CounterWaiter) => void): void {
-    if (!this.#waiting.delete(waiting)) return;
-    how(waiting.waiter);
+  #tell(waiting: Waiting, value: number): void {
+    if (value === UNSET) this.#fail(waiting, new CounterExpiredError(this.#name));
+    else if (this.#waiting.delete(waiting)) waiting.waiter.reached();
+    this.#endIfAlone();
+  }
+
+  #fail(waiting: Waiting, reason: unknown): void {
+    if (this.#waiting.delete(waiting)) waiting.waiter.failed(reason);
     this.#endIfAlone();
   }
 
