@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
+import { LockBackendError, LockClient, LockClosedError, redisBackend } from '../../src/index.ts';
 import { countScript } from '../../src/redis/scripts/count.ts';
 import { type CommandRecorder, countByName, recordCommands } from '../support/commands.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -70,6 +70,11 @@ describe('the data of a counter', () => {
       await change();
       expect(await redis.pttl(KEY), name).toBeGreaterThan(TTL - 5_000);
     }
+    const brief = client.counter('batch', { ttl: 4_000 });
+    await Promise.all([counter.decrement(), brief.decrement()]);
+    expect(await redis.pttl(KEY)).toBeLessThanOrEqual(4_000);
+    await Promise.all([brief.increment(), counter.increment()]);
+    expect(await redis.pttl(KEY)).toBeGreaterThan(TTL - 5_000);
     await redis.pexpire(KEY, 5_000);
     await counter.get();
     await expect(counter.increment(Number.MAX_SAFE_INTEGER)).rejects.toThrow('up by');
@@ -163,13 +168,30 @@ describe('a request', () => {
     const counter = muted.counter('batch', { ttl: TTL });
     await counter.set(2);
     expect(await counter.decrement()).toBe(1);
+    const data = async () => Promise.all((await redis.keys('*')).sort().map((key) => redis.get(key)));
+    const before = await data();
     const error: unknown = await counter.decrement().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'ERR_LOCK_BACKEND', reason: 'denied', lockName: 'batch' });
     expect(String(error)).toContain(`+spublish and the channel &${KEY}:events`);
-    expect(await counter.get()).toBe(1);
+    expect(await data()).toEqual(before);
     await expect(counter.wait()).rejects.toMatchObject({ reason: 'denied' });
     mute.disconnect();
   });
+});
+
+it('a backend that is closed answers nobody any more, and leaves nobody waiting', async () => {
+  const backend = redisBackend(server.url);
+  const counter = new LockClient(backend).counter('batch', { ttl: TTL });
+  await counter.set(5);
+  const pending = [counter.wait(), counter.decrement()].map((promise) =>
+    promise.catch((error: unknown) => error),
+  );
+  const closing = backend.close();
+  for (const end of await Promise.all(pending)) expect(end).toBeInstanceOf(LockClosedError);
+  for (const call of [counter.wait(), counter.get(), counter.set(1)]) {
+    await expect(call).rejects.toThrow(LockClosedError);
+  }
+  await closing;
 });
 
 describe('what it costs', () => {

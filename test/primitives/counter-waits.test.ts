@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CounterExpiredError } from '../../src/index.ts';
 import { until } from '../support/wait.ts';
-import { FaultStage, outcome, TTL } from './fault-stage.ts';
+import { FaultStage, KEY, outcome, TTL } from './fault-stage.ts';
 
 const stage = new FaultStage();
+/** How many scripts the server has run. */
+const runs = async () =>
+  Number(/cmdstat_evalsha:calls=(\d+)/.exec(await stage.redis.info('commandstats'))?.[1]);
 
 describe('who waits', () => {
   it('is released by a 0 of which the message was lost with the connection', async () => {
@@ -38,6 +41,32 @@ describe('who waits', () => {
     for (let round = 0; round < 3; round++) await one.get();
     abort.abort('still waiting');
     expect(await second).toBe('still waiting');
+  });
+
+  it('is released by a 0 that is told before the answer to its first look, also when it is set anew', async () => {
+    const one = stage.counter();
+    await one.set(1);
+    stage.commands.stallReplies();
+    const before = await runs();
+    const waiting = outcome(one.wait());
+    await until(async () => (await runs()) > before, { what: 'the look' });
+    await stage.sibling().decrement();
+    await stage.sibling().set(1);
+    // So that the message is here before the answer.
+    for (let round = 0; round < 10; round++) await stage.sibling().get();
+    stage.commands.flow();
+    expect(await waiting).toBe('reached');
+  });
+
+  it('looks again when a message is older than what it knows: the clock may have been set back', async () => {
+    const one = stage.counter();
+    await one.set(1);
+    const waiting = outcome(one.wait());
+    await stage.listening();
+    for (let round = 0; round < 3; round++) await one.get();
+    await stage.redis.set(KEY, '0', 'PX', TTL);
+    await stage.redis.spublish(`${KEY}:events`, '1000 0');
+    expect(await waiting).toBe('reached');
   });
 
   it.each([

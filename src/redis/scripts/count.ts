@@ -25,9 +25,10 @@ import { READ_TIME, REFUSE_OLD, type ScriptConstants } from './fragments.ts';
 export function countScript({ retentionMs }: Pick<ScriptConstants, 'retentionMs'>): Script {
   return new Script(`
 ${REFUSE_OLD}
-local request = ARGV[1]
+local request, latest = ARGV[1], nil
 if request ~= 'read' then
-  local number, found = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) (-?%d+)$')
+  latest = redis.call('GET', KEYS[2])
+  local number, found = string.match(latest or '', '^(%d+) (-?%d+)$')
   if number == request then return found end
   if number and tonumber(number) > tonumber(request) then return 'stale' end
 end
@@ -72,6 +73,7 @@ if event then
   ${READ_TIME}
   if type(redis.pcall('SPUBLISH', KEYS[1] .. ':events', now .. ' ' .. event)) ~= 'number' then
     redis.call('DEL', KEYS[2])
+    if latest then redis.call('SET', KEYS[2], latest, 'PX', ${retentionMs}) end
     return redis.error_reply('BATONDENIED this user is refused SPUBLISH on the channels of counters: '
       .. 'allow it +spublish and the channel &' .. KEYS[1] .. ':events')
   end
