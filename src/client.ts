@@ -4,6 +4,7 @@ import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
 import { type CloseOptions, type CreatorOptions, LockCreator } from './lock-creator.ts';
 import { type AcquireAllOptions, acquireAll } from './primitives/acquire-all.ts';
+import { Counter, type CounterOptions } from './primitives/counter.ts';
 import { Election } from './primitives/election.ts';
 import type { MultiLock } from './primitives/multi-lock.ts';
 import { READ, WRITE } from './primitives/read-write-lock.ts';
@@ -17,7 +18,7 @@ export interface ReadWriteLock {
   readonly write: LockCreator;
 }
 
-/** Many locks over one backend. */
+/** Many locks and counters over one backend. */
 export class LockClient {
   readonly #session: Session;
 
@@ -91,8 +92,16 @@ export class LockClient {
   }
 
   /**
-   * Rejects pending acquires with `LockClosedError`, releases the held leases (unless `release` is false) and ends
-   * the connections that are ours, so that the process can exit. Idempotent.
+   * A countdown that processes share. Costs nothing until it is used, and needs no close of its own. Throws
+   * `LockArgumentError`, and `LockUnsupportedError` where the engine has no counters (Redlock, etcd).
+   */
+  counter(name: string, options: CounterOptions): Counter {
+    return new Counter(name, this.#session, options);
+  }
+
+  /**
+   * Rejects with `LockClosedError` what is pending, acquires and all that counters were asked for, releases the held
+   * leases (unless `release` is false) and ends the connections that are ours, so that the process can exit. Idempotent.
    */
   async close(options?: CloseOptions): Promise<void> {
     const { release = true } = checkOptions(options);

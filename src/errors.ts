@@ -40,14 +40,14 @@ export class LockArgumentError extends LockError {
   }
 }
 
-/** The lock was not to be had within the wait timeout. */
+/** The lock was not to be had, or the counter did not reach 0, within the timeout. */
 export class LockTimeoutError extends LockError {
   readonly code = 'ERR_LOCK_TIMEOUT';
   /** How long the caller waited, in ms. */
   readonly waited: number;
 
-  constructor(lockName: string, waited: number) {
-    super(`lock ${describe(lockName)} was not granted within ${Math.round(waited)} ms`, lockName);
+  constructor(lockName: string, waited: number, what = `lock ${describe(lockName)} was not granted`) {
+    super(`${what} within ${Math.round(waited)} ms`, lockName);
     this.waited = waited;
   }
 }
@@ -151,6 +151,27 @@ export class LockUnsupportedError extends LockError {
   constructor(what: string, kind: string, lockName?: string) {
     super(`${what} cannot be had on ${kind}`, lockName);
     this.kind = kind;
+  }
+}
+
+/**
+ * A counter was counted down, or waited for, that is not there: it has expired, was deleted, or was never set. How much
+ * of the work was left is not known any more.
+ */
+export class CounterExpiredError extends LockError {
+  readonly code = 'ERR_COUNTER_EXPIRED';
+
+  constructor(counterName: string) {
+    super(`counter ${describe(counterName)} has expired, was deleted, or was never set`, counterName);
+  }
+}
+
+/** A counter would have gone beyond `Number.MAX_SAFE_INTEGER`. It was left as it was. */
+export class CounterOverflowError extends LockError {
+  readonly code = 'ERR_COUNTER_OVERFLOW';
+
+  constructor(counterName: string, value: number, by: number) {
+    super(`counter ${describe(counterName)} cannot go from ${Math.max(value, 0)} up by ${by}`, counterName);
   }
 }
 

@@ -41,10 +41,10 @@ export function checkTtl(value: unknown, argument = 'ttl'): number {
   return checkInteger(value, argument, SHORTEST_TTL_MS, LONGEST_MS, 'ms');
 }
 
-export function checkWaitTimeout(value: unknown): number {
+export function checkWaitTimeout(value: unknown, argument = 'waitTimeout'): number {
   if (value === Number.POSITIVE_INFINITY) return value;
   if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_MS)) {
-    throw new LockArgumentError('waitTimeout', value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
+    throw new LockArgumentError(argument, value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
   }
   return value;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { CounterStore } from './counter-store.ts';
 
 /** Who is told when a caller gives up. */
 export interface Canceller {
@@ -80,6 +81,8 @@ export interface LockBackend {
     readonly fifo: boolean;
     readonly counters: boolean;
   };
+  /** Only of backends that support counters. */
+  readonly counters?: CounterStore;
   readonly clock: Clock;
   /** How far clocks may run apart, as a part of the TTL (0 … 1); 0.01 when left out. */
   readonly driftFactor?: number;

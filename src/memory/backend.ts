@@ -5,6 +5,7 @@ import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { checkClientName, Owners } from '../core/owner.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockClosedError } from '../errors.ts';
+import { MemoryCounters } from './counters.ts';
 import type { Resource } from './resource.ts';
 import { MemorySpace } from './space.ts';
 
@@ -41,8 +42,9 @@ function spaceOf(name: string): MemorySpace {
 
 export class MemoryBackend implements LockBackend {
   readonly kind = 'memory';
-  readonly supports = { capacity: true, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: true };
   readonly clock: Clock;
+  readonly counters: MemoryCounters;
   readonly #owners: Owners;
   readonly #deadlines: DeadlineQueue;
   readonly #space: MemorySpace;
@@ -52,6 +54,7 @@ export class MemoryBackend implements LockBackend {
     this.#deadlines = new DeadlineQueue(clock);
     this.#owners = new Owners(clientName);
     this.#space = space;
+    this.counters = new MemoryCounters(space.counts);
   }
 
   acquire(request: LeaseRequest): void {
@@ -109,9 +112,11 @@ export class MemoryBackend implements LockBackend {
     };
   }
 
-  /** There is no connection to end: the locks stay, for whoever uses them next. */
+  /** There is no connection to end: locks and counters stay, for whoever uses them next. */
   async close(): Promise<void> {
-    this.#space.failWaiters(this.#owners.client, (name) => new LockClosedError('closed while waiting', name));
+    const error = (name: string) => new LockClosedError('closed while waiting', name);
+    this.#space.failWaiters(this.#owners.client, error);
+    this.counters.failAll(error);
   }
 
   #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {

@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.ts';
+import { Counts } from './counters.ts';
 import { Resource } from './resource.ts';
 
 /** From this many names on, those whose lease ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
 
-/** The locks that some backends of one process share: what a server is to other engines. */
+/** The locks and counters that some backends of one process share: what a server is to other engines. */
 export class MemorySpace {
+  readonly counts: Counts;
   readonly #clock: Clock;
   readonly #resources = new Map<string, Resource>();
   #pruneAt = PRUNE_FROM;
@@ -13,6 +15,7 @@ export class MemorySpace {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.counts = new Counts(clock);
   }
 
   find(name: string): Resource | undefined {

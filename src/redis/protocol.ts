@@ -8,6 +8,7 @@ import { acquireScript } from './scripts/acquire.ts';
 import { acquireShareScript } from './scripts/acquire-share.ts';
 import { adoptScript } from './scripts/adopt.ts';
 import { downgradeShareScript, refreshShareScript } from './scripts/change-share.ts';
+import { countScript } from './scripts/count.ts';
 import type { ScriptConstants } from './scripts/fragments.ts';
 import { inspectScript } from './scripts/inspect.ts';
 import { refreshScript } from './scripts/refresh.ts';
@@ -44,6 +45,7 @@ export class Protocol {
   readonly #releaseShare: Script;
   readonly #refreshShare: Script;
   readonly #downgradeShare: Script;
+  readonly #count: Script;
 
   constructor(keys: Keys, constants: ScriptConstants) {
     this.#keys = keys;
@@ -56,6 +58,7 @@ export class Protocol {
     this.#releaseShare = releaseShareScript(constants);
     this.#refreshShare = refreshShareScript(constants);
     this.#downgradeShare = downgradeShareScript(constants);
+    this.#count = countScript(constants);
   }
 
   /** `place` is `try`, or the arrival score that this owner already had; without one it queues at the end. */
@@ -111,5 +114,12 @@ export class Protocol {
   ): ScriptCall {
     const record = this.#keys.record(lockName);
     return { script, lockName, args: [record, `${record}:queue`, `${record}:holders`, first, ...more] };
+  }
+
+  /** `request` is `read`, or the number and the runs of a request that `client` makes. */
+  count(counterName: string, client: string, request: readonly (string | number)[]): ScriptCall {
+    const counter = this.#keys.counter(counterName);
+    const args = [counter, `${counter}:${client}`, ...request];
+    return { script: this.#count, lockName: counterName, args };
   }
 }

@@ -2,6 +2,7 @@ import { acquireScript } from '../../src/redis/scripts/acquire.ts';
 import { acquireShareScript } from '../../src/redis/scripts/acquire-share.ts';
 import { adoptScript } from '../../src/redis/scripts/adopt.ts';
 import { downgradeShareScript, refreshShareScript } from '../../src/redis/scripts/change-share.ts';
+import { countScript } from '../../src/redis/scripts/count.ts';
 import { inspectScript } from '../../src/redis/scripts/inspect.ts';
 import { refreshScript } from '../../src/redis/scripts/refresh.ts';
 import { releaseScript } from '../../src/redis/scripts/release.ts';
@@ -20,4 +21,5 @@ export const scripts = {
   releaseShare: releaseShareScript(defaults),
   refreshShare: refreshShareScript(defaults),
   downgradeShare: downgradeShareScript(defaults),
+  count: countScript(defaults),
 };
