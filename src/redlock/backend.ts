@@ -127,7 +127,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     return this.#closing;
   }
 
-  forget(acquisition: RedlockAcquisition): void {
+  settled(acquisition: RedlockAcquisition): void {
     this.#acquisitions.delete(acquisition);
     const { lease, ballot } = acquisition;
     if (lease && ballot) this.#ballots.set(lease, ballot);
