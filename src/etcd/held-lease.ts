@@ -48,6 +48,7 @@ export class HeldLease implements Timed {
     const { link, keepAlives } = this.#context;
     const { name } = this.grant;
     const deadline = this.#until;
+    if (deadline < this.deadline) this.#endAt(deadline);
     const current = [...this.#leases.keys()].at(-1);
     // The key is looked at, too: somebody may have deleted it and left its lease alone.
     const [key, renewed] = await Promise.all([
@@ -105,8 +106,7 @@ export class HeldLease implements Timed {
   deadlinePassed(): void {
     const deadline = this.#until;
     if (deadline > this.#context.link.clock.now()) {
-      this.deadline = deadline;
-      this.#context.deadlines.add(this);
+      this.#endAt(deadline);
       return;
     }
     // Nobody believes in it any more, and etcd would keep it up to a second longer.
@@ -115,7 +115,13 @@ export class HeldLease implements Timed {
     this.#revokeAll();
   }
 
-  /** Until when it is worth asking. */
+  #endAt(deadline: number): void {
+    this.#context.deadlines.delete(this);
+    this.deadline = deadline;
+    this.#context.deadlines.add(this);
+  }
+
+  /** Until when somebody may believe in it. */
   get #until(): number {
     return Math.max(this.grant.deadline, this.#least);
   }
