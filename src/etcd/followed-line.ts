@@ -165,6 +165,11 @@ export class FollowedLines {
     this.#context = context;
   }
 
+  /** Whether somebody here waits in this line already. */
+  has(name: string): boolean {
+    return this.#lines.has(name);
+  }
+
   /** Begins to tell a candidate what becomes of it; returns how to stop. */
   follow(name: string, range: KeyRange, candidate: Candidate): () => void {
     const line = this.#lines.get(name) ?? new FollowedLine(this.#context, name, range);

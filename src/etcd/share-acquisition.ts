@@ -8,9 +8,11 @@ import { Standings } from './standings.ts';
 /** An acquire of some units of several: it holds as soon as all before it in line and itself fit into the capacity. */
 export class ShareAcquisition extends Acquisition {
   protected async comeFirst(): Promise<boolean> {
-    const { capacity } = this.request;
+    const { name, capacity } = this.request;
+    // Behind others who wait here there is nothing to see that is not known.
+    const limit = () => (this.context.lines.has(name) ? 1 : capacity);
     const entry = await this.lineUp(
-      (entrant) => this.ask(joinShared(this.line, capacity, entrant)),
+      (entrant) => this.ask(joinShared(this.line, limit(), entrant)),
       this.persistence,
     );
     if (!entry?.own) return false;

@@ -15,34 +15,37 @@ export interface NewKey {
 export interface Entry {
   /** Our own key; undefined when it was not put. */
   readonly own: Place | undefined;
-  /** As many of the first keys as can hold, our own among them: each holds a unit at least. */
+  /** The first keys, our own among them if there are so few. */
   readonly line: Line;
 }
 
-/** Puts a key at the end of a line, unless it is there already. Undefined when its lease has ended. */
-export function joinShared(line: KeyRange, capacity: number, entrant: NewKey): Call<Entry | undefined> {
-  return put(line, capacity, entrant, isAbsent(entrant.key));
+/**
+ * Puts a key at the end of a line, unless it is there already, and looks at the first `limit` keys. Of those with a unit
+ * each at least, no more than the capacity can hold. Undefined when the lease has ended.
+ */
+export function joinShared(line: KeyRange, limit: number, entrant: NewKey): Call<Entry | undefined> {
+  return put(line, limit, entrant, isAbsent(entrant.key));
 }
 
 /** As `joinShared`, but only if nobody has lined up since `revision`. (Whoever stood there can only have made room.) */
 export function joinUnchanged(
   line: KeyRange,
-  capacity: number,
+  limit: number,
   entrant: NewKey,
   revision: number,
 ): Call<Entry | undefined> {
   // A comparison over a range holds if it holds for every key in it.
   const unchanged = { target: 'Create', result: 'Less', create_revision: revision + 1 } as const;
-  return put(line, capacity, entrant, { ...line, ...unchanged } as ICompare);
+  return put(line, limit, entrant, { ...line, ...unchanged } as ICompare);
 }
 
 function put(
   line: KeyRange,
-  capacity: number,
+  limit: number,
   { key, value, lease }: NewKey,
   condition: ICompare,
 ): Call<Entry | undefined> {
-  const look: IRequestOp = { request_range: oldestOf(line, capacity) };
+  const look: IRequestOp = { request_range: oldestOf(line, limit) };
   const success = [{ request_put: { key, value, lease } }, look];
   const failure = [{ request_range: { key } }, look];
   return async (client, options) => {
