@@ -20,10 +20,16 @@ function connect(): LockBackend {
 }
 
 /** A grant, straight from a backend. */
-function grantOf(backend: LockBackend, ttlMs: number, units = 1, capacity = 1): Promise<Grant> {
+function grantOf(
+  backend: LockBackend,
+  ttlMs: number,
+  units = 1,
+  capacity = 1,
+  name = stage.name,
+): Promise<Grant> {
   return new Promise((granted, failed) => {
     const askedAt = backend.clock.now();
-    const asked = { name: stage.name, ttlMs, units, capacity, askedAt, deadline: askedAt + 20_000 };
+    const asked = { name, ttlMs, units, capacity, askedAt, deadline: askedAt + 20_000 };
     const refused = () => failed(new Error('refused'));
     backend.acquire({ ...asked, canceller: undefined, granted, refused, failed });
   });
@@ -86,6 +92,10 @@ describe('etcd, a downgrade', () => {
     expect(await backend.downgrade?.(grant, 3)).toBe(true);
     expect(await stage.etcd.ctl('get', '--prefix', 'baton/', '-w', 'json')).toContain(revision?.[0]);
     expect(await holders()).toMatchObject([{ units: 2 }]);
+    // As it is when a refresh overtakes the answer to the downgrade.
+    expect(grant.units).toBe(4);
+    expect(await backend.refresh(grant, 40_000)).toBe(true);
+    expect(await holders()).toMatchObject([{ units: 2 }]);
   });
 
   it('of a lease that was taken is none', async () => {
@@ -109,35 +119,22 @@ describe('etcd, a lease that another process was granted', () => {
     async (units, capacity) => {
       const first = connect();
       const second = connect();
-      const grant = await grantOf(first, 1_000, units, capacity);
-      const control = await new Promise<Grant>((granted) => {
-        const request = {
-          name: 'control',
-          ttlMs: 1_000,
-          units: 1,
-          capacity: 1,
-          askedAt: 0,
-          canceller: undefined,
-        };
-        first.acquire({ ...request, deadline: Number.POSITIVE_INFINITY, granted, refused() {}, failed() {} });
-      });
+      const grant = await grantOf(first, 3_000, units, capacity);
+      await grantOf(first, 3_000, 1, 1, 'later');
       const handed = handedOver(grant, second);
       first.forget?.(grant);
-      expect(await second.refresh(handed, 30_000)).toBe(true);
-      handed.deadline = second.clock.now() + 29_000;
-      const lock = new Lock(second, handed, { lockEnded() {} });
-      await until(async () => (await first.inspect('control')).holders.length === 0, {
-        what: `the deadline of ${control.owner}`,
+      expect(await second.refresh(handed, 3_000)).toBe(true);
+      const lock = new Lock(second, handed, { lockEnded() {} }).autoRefresh();
+      await until(async () => (await first.inspect('later')).holders.length === 0, {
+        what: 'the deadline of the first to pass',
       });
       expect(await holders()).toMatchObject([
         { owner: grant.owner, units, fencingToken: grant.fencingToken },
       ]);
-      expect((await holders())[0]?.remainingTtl).toBeGreaterThan(20_000);
       expect(await first.release(grant)).toBe(false);
       expect(await lock.isHeld()).toBe(true);
-      await lock.refresh();
       await lock.refresh(20_000);
-      expect((await holders())[0]?.remainingTtl).toBeLessThanOrEqual(20_000);
+      expect((await holders())[0]?.remainingTtl).toBeGreaterThan(10_000);
       const { locks } = await stage.lineUp([stage.creator(capacity)], [capacity]);
       await lock.release();
       await (await locks[0])?.release();
@@ -172,6 +169,14 @@ describe('etcd, a lease that another process was granted', () => {
     const next = await timely(1_900, () => stage.creator(1).acquire(30_000));
     expect(next).toEqual({ error: undefined, late: false });
     expect(second.clock.now()).toBeGreaterThanOrEqual(handed.deadline);
+  });
+
+  it('ends at its new deadline, too, when it is made shorter', async () => {
+    const lock = await stage.creator(2).acquire(30_000);
+    await lock.refresh(1_050);
+    const next = await timely(1_900, () => stage.creator(2).acquire(30_000, 10_000, { units: 2 }));
+    expect(next).toEqual({ error: undefined, late: false });
+    expect(lock.remaining).toBe(0);
   });
 
   it('is adopted once, however many ask, and even before its deadline here is known', async () => {

@@ -74,6 +74,7 @@ describe('etcd, several units of one name', () => {
       creators.flatMap((creator) => Array.from({ length: 3 }, () => creator.tryAcquire(30_000))),
     );
     expect(tries.filter((lock) => lock !== null)).toHaveLength(6);
+    await until(async () => (await stage.etcd.leases()).length === 6, { what: 'the other leases to end' });
     const last = tries.findLast((lock) => lock !== null);
     await last?.release();
     const next = await creators[0]!.acquire(30_000);

@@ -13,21 +13,28 @@ function throughProxy(proxy: FaultProxy): string {
 
 describe('etcd, units of a lock over a link that breaks', () => {
   it.each(['acquire', 'tryAcquire'] as const)(
-    'row 1: are taken once by an %s whose answer was lost',
+    'row 1: are taken once by %s when its answer is lost',
     async (how) => {
       await using etcd = await startEtcd();
       await using proxy = await startProxy(etcd.members[0]!);
       await using clients = new EtcdClients();
-      const acquiring = clients.creatorOn(throughProxy(proxy), 5_000, SHARED)[how](30_000);
-      await until(async () => (await etcd.leases()).length === 1, { what: 'the lease' });
-      proxy.stallReplies();
+      const creator = clients.creatorOn(throughProxy(proxy), 5_000, SHARED);
+      await creator.inspect();
+      // Time enough to cut it off between what etcd does and what it says.
+      proxy.delayReplies(300);
+      let answered = false;
+      const acquiring = creator[how](30_000).finally(() => {
+        answered = true;
+      });
       await until(async () => (await etcd.keys()).length === 1, { what: 'the key' });
+      const keys = await etcd.keys();
+      expect(answered).toBe(false);
       proxy.cut();
-      proxy.flow();
+      proxy.delayReplies(0);
       const lock = await acquiring;
       const { holders } = await clients.creatorOn(etcd.url).inspect();
       expect(holders).toMatchObject([{ owner: lock?.owner, fencingToken: lock?.fencingToken }]);
-      expect(await etcd.keys()).toHaveLength(1);
+      expect(await etcd.keys()).toEqual(keys);
     },
   );
 
@@ -81,6 +88,29 @@ describe('etcd, units of a lock over a link that breaks', () => {
       await (await behind).release();
     },
   );
+
+  it('are not granted to a waiter whose key has gone before it hears of its turn', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.members[0]!);
+    await using clients = new EtcdClients();
+    const holder = clients.creatorOn(etcd.url, 1_000, { ...SHARED, units: 3 });
+    const lock = await holder.acquire(30_000);
+    const through = clients.creatorOn(throughProxy(proxy), 5_000, SHARED);
+    const waiting = through.acquire(30_000, 20_000);
+    await queued(holder, 1);
+    const key = (await etcd.keys())[1] ?? '';
+    // When this one has lined up, the other has read the line.
+    const behind = through.acquire(30_000, 20_000);
+    await queued(holder, 2);
+    proxy.delayReplies(300);
+    await lock.release();
+    await etcd.ctl('del', key);
+    const next = await waiting;
+    const { holders } = await holder.inspect();
+    const tokens = [await behind, next].map(({ fencingToken }) => fencingToken);
+    expect(holders.map(({ fencingToken }) => fencingToken)).toEqual(tokens);
+    expect(await etcd.keys()).not.toContain(key);
+  });
 
   it('are granted to a waiter whose keys and leases went while it was cut off, in its new place', async () => {
     await using etcd = await startEtcd();
