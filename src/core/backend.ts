@@ -106,8 +106,6 @@ export interface LockBackend {
   forget?(grant: Grant): void;
   /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
   onForced(grant: Grant, listener: () => void): () => void;
-  /** Forgets a lease that another process goes on with, without telling the server. */
-  forget?(grant: Grant): void;
   inspect(name: string): Promise<LockState>;
   /** Takes the lock from its holder and hands it on. False when nobody held it. */
   forceRelease(name: string): Promise<boolean>;
