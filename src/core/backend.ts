@@ -58,6 +58,7 @@ export interface Holder {
 /** A lock as the server sees it at one moment. */
 export interface LockState {
   readonly name: string;
+  /** The capacity with which the name is used now; 1 when nobody holds any of it or waits for it. */
   readonly capacity: number;
   readonly holders: readonly Holder[];
   /** How many waiters are queued, including those whose process has died since. */
