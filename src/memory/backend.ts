@@ -84,7 +84,10 @@ export class MemoryBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    this.#space.find(grant.name)?.onForced(grant.owner, listener);
+    const resource = this.#space.find(grant.name);
+    resource?.onForced(grant.owner, listener);
+    // Nobody will tell of what has happened already.
+    if (!resource?.state.holders.some(({ owner }) => owner === grant.owner)) queueMicrotask(listener);
     return () => this.#space.find(grant.name)?.onForced(grant.owner, undefined);
   }
 

@@ -105,6 +105,7 @@ class Collection {
   }
 
   async #take(name: string): Promise<void> {
+    this.#assertNoLoss();
     const { ttlMs, waitMs, signal } = this.#wanted;
     const left = Math.max(0, waitMs - this.#waited);
     const asked = { name, ttlMs, waitMs: left, scope: this };
@@ -114,7 +115,6 @@ class Collection {
     this.#locks.set(name, lock);
     if (this.#guarding) this.#guard(lock);
     else this.#guardSoon();
-    if (this.#loss) throw this.#loss.reason;
   }
 
   get #waited(): number {
@@ -124,8 +124,7 @@ class Collection {
   /** Whoever gets all at once needs no refresh meanwhile. */
   #guardSoon(): void {
     const { clock } = this.#session.backend;
-    if (this.#alarm || this.#locks.size === this.#wanted.names.size) return;
-    this.#alarm = clock.callAt(clock.now() + this.#wanted.ttlMs * WORN, () => {
+    this.#alarm ??= clock.callAt(clock.now() + this.#wanted.ttlMs * WORN, () => {
       this.#guarding = true;
       for (const lock of this.#locks.values()) this.#guard(lock);
     });
@@ -148,14 +147,18 @@ class Collection {
     this.#session.cancel(this, reason);
   }
 
-  /** All are granted: those that have aged get their TTL back, and then all must still be ours. */
+  #assertNoLoss(): void {
+    if (this.#loss) throw this.#loss.reason;
+  }
+
+  /** All are granted: those that have aged get their TTL back. */
   async #freshen(): Promise<void> {
     const { ttlMs } = this.#wanted;
     const { driftFactor } = this.#session.backend;
     const fresh = (ttlMs - driftMs(ttlMs, driftFactor)) * (1 - WORN);
     const locks = [...this.#locks.values()];
     await Promise.all(locks.filter(({ remaining }) => remaining < fresh).map((lock) => lock.refresh()));
-    for (const lock of locks) lock.assertHeld();
+    this.#assertNoLoss();
   }
 
   #stopGuarding(): void {

@@ -65,11 +65,12 @@ export class Election {
 
   /**
    * Leads whenever it can, and runs `task` while it does. When the task returns, resigns and resolves with its result;
-   * when it throws, resigns and rejects with its error. Once the leadership is lost, its signal aborts; when the task
-   * has then ended, in whichever way, it stands again, and runs the task anew when it leads again. So no two runs of
-   * the task overlap here, and a task that does not heed the signal keeps this candidate from leading. A server that
-   * cannot be asked is asked again. Rejects with the signal's reason unless the task is running, which the signal of
-   * the leadership then tells; `LockBackendError` if there is no hope, `LockClosedError`, `LockArgumentError`.
+   * when it throws, resigns and rejects with its error. When the leadership is lost before that, its signal aborts, and
+   * when the task has ended, in whichever way, this candidate stands again, and runs the task anew when it leads again. So
+   * a result is that of a task that led to its end, and no two runs of the task overlap here; a task that does not heed the
+   * signal keeps this candidate from leading. A server that cannot be asked is asked again. While the task runs, the
+   * caller's signal aborts that of the leadership; otherwise rejects with its reason. Rejects with `LockBackendError` if
+   * there is no hope, `LockClosedError`, `LockArgumentError`.
    */
   async run<T>(task: (leadership: Leadership) => T | PromiseLike<T>, options: CampaignOptions): Promise<T> {
     checkFunction(task, 'task');
@@ -99,26 +100,20 @@ export class Election {
     }
   }
 
-  /** Undefined when the leadership was lost before the task had ended. */
+  /** Undefined when the leadership was lost before the task had ended: whatever it ended with may be due to that. */
   async #lead<T>(
     lock: Lock,
     task: (leadership: Leadership) => T | PromiseLike<T>,
     signal: AbortSignal | undefined,
   ): Promise<{ result: T } | undefined> {
     const ending = this.#endingOf(lock, signal);
-    try {
-      const result = await task(new Leadership(lock, ending.signal));
-      const lost = isLost(lock);
-      await resign(lock);
-      return lost ? undefined : { result };
-    } catch (error) {
-      // A server that has forgotten us may be what the task has failed on, and only the release tells.
-      const lost = isLost(lock);
-      if ((await resign(lock)) && !lost) throw error;
-      return undefined;
-    } finally {
-      ending.stop();
-    }
+    const [ended] = await Promise.allSettled([runTask(task, new Leadership(lock, ending.signal))]);
+    // Of a loss that nobody has noticed the release tells.
+    const resigned = await resign(lock);
+    ending.stop();
+    if (!resigned) return undefined;
+    if (ended.status === 'rejected') throw ended.reason;
+    return { result: ended.value };
   }
 
   /** What tells the task to end: a loss, the caller's signal, the close of the client. */
@@ -148,9 +143,11 @@ function checkCampaign(options: CampaignOptions): Campaign {
   return { ttlMs: checkTtl(ttl), signal: checkSignal(signal) };
 }
 
-/** Whether a leadership is lost: also one whose deadline has passed without anybody noticing. */
-function isLost(lock: Lock): boolean {
-  return lock.remaining === 0 && lock.signal.aborted;
+async function runTask<T>(
+  task: (leadership: Leadership) => T | PromiseLike<T>,
+  leadership: Leadership,
+): Promise<T> {
+  return task(leadership);
 }
 
 /** False when the leadership had been lost. What the server cannot be told ends with the TTL. */

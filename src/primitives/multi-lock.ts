@@ -12,7 +12,6 @@ export class MultiLock {
   readonly fencingTokens: ReadonlyMap<string, number>;
   readonly #locks: readonly Lock[];
   #controller: AbortController | undefined;
-  #releasing: Promise<void> | undefined;
 
   /** @internal */
   constructor(locks: ReadonlyMap<string, Lock>) {
@@ -62,8 +61,7 @@ export class MultiLock {
    * you did was not protected), and with `LockBackendError` if a server could not be told until the TTL had passed.
    */
   release(): Promise<void> {
-    this.#releasing ??= all(this.#locks.map((lock) => lock.release()));
-    return this.#releasing;
+    return all(this.#locks.map((lock) => lock.release()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

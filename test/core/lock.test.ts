@@ -474,6 +474,18 @@ describe('a release', () => {
 });
 
 describe('a lock that is released by force', () => {
+  it('is lost as soon as its signal is read, however late that is', async () => {
+    await backend.memory.forceRelease('orders:42');
+    const next = await creator.acquire(TTL);
+    const { signal } = lock;
+    await clock.advance(0);
+    expect(signal.aborted).toBe(true);
+    expectLost('forced');
+    next.signal.throwIfAborted();
+    await next.release();
+    expect(clock.pending).toBe(0);
+  });
+
   it('aborts its signal at once', async () => {
     const { signal } = lock;
     await creator.forceRelease();

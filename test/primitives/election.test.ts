@@ -285,32 +285,31 @@ describe('a task that is run by the leader', () => {
     },
   );
 
-  it('is run anew when only the release tells that what it has failed on was a loss', async () => {
-    let runs = 0;
-    const result = await election
-      .run(
-        async () => {
-          runs += 1;
-          if (runs === 2) return 'done';
-          backend.answers.release = async (grant) => !(await backend.memory.release(grant));
-          throw new Error('refused: a lower fencing token');
-        },
-        { ttl: TTL },
-      )
-      .finally(() => {
-        backend.answers = {};
-      });
-    expect([result, runs]).toEqual(['done', 2]);
-  });
+  it.each(['has failed', 'has come to a result'])(
+    'is run anew when only the release tells that it %s without leading',
+    async (how) => {
+      let runs = 0;
+      const task = async () => {
+        runs += 1;
+        if (runs === 2) return 'done';
+        backend.answers.release = async (grant) => {
+          backend.answers = {};
+          return !(await backend.memory.release(grant));
+        };
+        if (how === 'has failed') throw new Error('refused: a lower fencing token');
+        return 'while another led';
+      };
+      expect(await election.run(task, { ttl: TTL })).toBe('done');
+    },
+  );
 
   it('has its result although the server cannot be told of the end', async () => {
     backend.answers.release = () => Promise.reject(unavailable());
     expect(await election.run(() => 42, { ttl: TTL })).toBe(42);
     const failure = new Error('the task has failed');
-    backend.answers.acquire = async () => ({
-      ...{ name: 'boss', owner: 'x', fencingToken: 1, units: 1, ttlMs: TTL, deadline: clock.now() + TTL },
-    });
-    await expect(election.run(() => Promise.reject(failure), { ttl: TTL })).rejects.toBe(failure);
+    await expect(client.election('other').run(() => Promise.reject(failure), { ttl: TTL })).rejects.toBe(
+      failure,
+    );
   });
 
   it('is run anew after it was stalled beyond the lease, although it noticed nothing', async () => {
@@ -398,6 +397,18 @@ describe('a task that is run by the leader', () => {
     await clock.advance(0);
     expect(seen.error).toBeInstanceOf(LockClosedError);
     expect(begun).toBe(false);
+  });
+
+  it('is told nothing any more when it has ended', async () => {
+    let signal: AbortSignal | undefined;
+    await election.run(
+      (leadership) => {
+        signal = leadership.signal;
+      },
+      { ttl: TTL },
+    );
+    await client.close();
+    expect(signal?.aborted).toBe(false);
   });
 
   it('may resign by itself', async () => {

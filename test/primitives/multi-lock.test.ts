@@ -217,6 +217,38 @@ describe('several locks at once', () => {
     expect((await backend.memory.inspect('b')).waiters).toBe(0);
   });
 
+  it('are refused at once when the one that was waited for is lost as it comes, while another is held', async () => {
+    const blocker = (await other.creator('b').acquire(TTL)).autoRefresh();
+    (await other.creator('c').acquire(TTL)).autoRefresh();
+    const seen = follow(client.acquireAll(['a', 'b', 'c'], TTL));
+    await clock.advance(TTL);
+    void blocker.release();
+    void backend.memory.forceRelease('b');
+    await clock.advance(0);
+    expect(seen.error).toMatchObject({ lockName: 'b', reason: 'forced' });
+    expect(await inUse('a', 'b')).toEqual([]);
+    expect((await backend.memory.inspect('c')).waiters).toBe(0);
+  });
+
+  it('are refused when one is lost while the others are refreshed at the end', async () => {
+    const blocker = (await other.creator('b').acquire(TTL)).autoRefresh();
+    const seen = follow(client.acquireAll(['a', 'b'], TTL));
+    await clock.advance(3_000);
+    let answer: (refreshed: boolean) => void = () => {};
+    backend.answers.refresh = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    await blocker.release();
+    await clock.advance(0);
+    await backend.memory.forceRelease('b');
+    expect(seen).toEqual({});
+    answer(true);
+    await clock.advance(0);
+    expect(seen.error).toMatchObject({ lockName: 'b', reason: 'forced' });
+    expect(await inUse('a', 'b')).toEqual([]);
+  });
+
   it('are refused when one was lost before anybody looked after it', async () => {
     await (await other.creator('b').acquire(TTL)).autoRefresh();
     const seen = follow(client.acquireAll(['a', 'b'], TTL));
