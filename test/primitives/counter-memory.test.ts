@@ -41,7 +41,7 @@ it('tells who waits when it expires, which changes put off, and bring forward', 
   const wait = recorded(long!.wait());
   await clock.advance(900);
   await long!.decrement();
-  await clock.advance(900);
+  await clock.advance(700);
   expect(wait).toEqual([]);
   await short!.decrement();
   await clock.advance(99);

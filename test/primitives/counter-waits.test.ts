@@ -58,6 +58,30 @@ describe('who waits', () => {
     expect(await waiting).toBe('reached');
   });
 
+  it('looks no more than once at a time, and ends the subscription with the last who waits', async () => {
+    const one = stage.counter();
+    await one.set(1);
+    const [stays, leaves] = [new AbortController(), new AbortController()];
+    const waits = [outcome(one.wait(20_000, { signal: stays.signal }))];
+    await stage.listening();
+    for (let round = 0; round < 3; round++) await one.get();
+    stage.commands.stallReplies();
+    const before = await runs();
+    for (let turn = 0; turn < 20; turn++) {
+      waits.push(outcome(one.wait(20_000, { signal: leaves.signal })));
+      await new Promise(setImmediate);
+    }
+    stage.commands.flow();
+    waits.push(outcome(one.wait(50)));
+    leaves.abort('left');
+    expect(await waits.at(-1)).toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+    expect((await runs()) - before).toBeLessThanOrEqual(2);
+    expect(await stage.listeners()).toBe(1);
+    stays.abort('left');
+    await until(async () => (await stage.listeners()) === 0, { what: 'the end of the subscription' });
+    expect(new Set((await Promise.all(waits)).slice(0, -1))).toEqual(new Set(['left']));
+  });
+
   it('looks again when a message is older than what it knows: the clock may have been set back', async () => {
     const one = stage.counter();
     await one.set(1);

@@ -87,6 +87,8 @@ describe.each(ENGINES.filter(({ folder }) => folder === 'memory' || folder === '
       const before = [expired, undefined, 2, 1, 1, 0, MOST, 'ERR_COUNTER_OVERFLOW', MOST, true, -1];
       expect(told).toEqual([...before, expired, 7]);
       expect(await one.get()).toBe(7);
+      await Promise.all([one.set(30), one.decrement(), one.decrement(5), one.increment(2), one.increment(3)]);
+      expect(await counter().get()).toBe(29);
     });
 
     it('does not go beyond what is exact', async () => {
