@@ -46,17 +46,18 @@ export function exclusionCases(stage: Stage): void {
       ' ',
       'x'.repeat(512),
     ];
-    const locks = await Promise.all(names.map((name) => client.creator(name).tryAcquire(30_000)));
+    const creators = await Promise.all(names.map((name) => stage.other(client, name)));
+    const locks = await Promise.all(creators.map((creator) => creator.tryAcquire(30_000)));
     expect(locks.map((lock) => lock?.name)).toEqual(names);
-    for (const name of names) expect((await client.creator(name).inspect()).holders).toHaveLength(1);
+    for (const creator of creators) expect((await creator.inspect()).holders).toHaveLength(1);
     // Different locks may be granted in any order.
     expect(client.held.map((lock) => lock.name).sort()).toEqual(names.sort());
   });
 
   it('keeps groups apart', async () => {
     const client = stage.client();
-    const one = await client.creator(stage.name, { group: 'tenant-1' }).tryAcquire(30_000);
-    const two = await client.creator(stage.name, { group: 'tenant-2' }).tryAcquire(30_000);
+    const one = await (await stage.other(client, stage.name, { group: 'tenant-1' })).tryAcquire(30_000);
+    const two = await (await stage.other(client, stage.name, { group: 'tenant-2' })).tryAcquire(30_000);
     expect(one?.name).toBe(`tenant-1/${stage.name}`);
     expect(two?.name).toBe(`tenant-2/${stage.name}`);
   });

@@ -90,11 +90,11 @@ export function holdingCases(stage: Stage): void {
 
   it('rejects who waits and releases what is held when the client is closed', async () => {
     const closing = stage.client();
-    const held = stage.client().creator(`${stage.name}-held`);
+    const held = await stage.other(stage.client(), `${stage.name}-held`);
     const blocked = stage.creator();
     const blocker = await blocked.acquire(30_000);
-    await closing.creator(held.name).acquire(30_000);
-    const impatient = closing.creator(stage.name);
+    await (await stage.other(closing, held.name)).acquire(30_000);
+    const impatient = stage.creator(closing);
     const waiting = impatient.acquire(30_000);
     await stage.queued(blocked, 1);
     const rejected = expect(waiting).rejects.toThrow(LockClosedError);
@@ -105,13 +105,13 @@ export function holdingCases(stage: Stage): void {
     await closing.close();
     expect(await held.isLocked()).toBe(false);
     await stage.queued(blocked, 0);
-    await expect(closing.creator(stage.name).acquire(1_000)).rejects.toThrow(LockClosedError);
+    await expect(stage.creator(closing).acquire(1_000)).rejects.toThrow(LockClosedError);
     await blocker.release();
   });
 
   it('leaves the leases to their TTL when closed without release', async () => {
     const client = stage.client();
-    const creator = client.creator(stage.name);
+    const creator = stage.creator(client);
     const lock = (await creator.acquire(30_000)).autoRefresh();
     await creator.close({ release: false });
     expect(await stage.creator().owner()).toBe(lock.owner);
