@@ -12,12 +12,17 @@ export interface Queued {
 
 /** Requests that join the line of one lock one after the other, and the order in which they are granted. */
 export class Line {
-  readonly granted: string[] = [];
+  readonly #grants = new Map<string, number>();
   readonly #watched: LockView;
 
   /** `watched` is the lock, through whichever client. */
   constructor(watched: LockView) {
     this.#watched = watched;
+  }
+
+  /** Who has been granted, by fencing token: clients hear of grants that were made at once in any order. */
+  get granted(): string[] {
+    return [...this.#grants].sort(([, one], [, other]) => one - other).map(([who]) => who);
   }
 
   /** Asks for the lock, and resolves when the request is in line. */
@@ -27,7 +32,7 @@ export class Line {
     const options = units === undefined ? { signal: abort.signal } : { signal: abort.signal, units };
     const lock = creator.acquire(30_000, waitTimeout, options);
     // Rejections are the case's to look at.
-    lock.then(() => this.granted.push(who)).catch(() => {});
+    lock.then(({ fencingToken }) => this.#grants.set(who, fencingToken)).catch(() => {});
     // Or granted already, where a machine is so slow that a lease has run out meanwhile.
     const joined = async () =>
       this.granted.includes(who) || (await this.#watched.inspect()).waiters === waiters + 1;

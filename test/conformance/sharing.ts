@@ -116,8 +116,8 @@ function permitCases(stage: Stage): void {
   it('hands on the units that run out, and leaves those of others alone', async () => {
     const creator = semaphore(3);
     const line = new Line(creator);
-    const kept = (await creator.acquire(1_000)).autoRefresh();
     const left = await semaphore(3).acquire(500, 1_000, { units: 2 });
+    const kept = await creator.acquire(30_000);
     await line.join('a', semaphore(3));
     await line.join('b', semaphore(3));
     await line.join('c', semaphore(3));

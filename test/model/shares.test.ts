@@ -24,13 +24,8 @@ describe.each(worlds)('$title', (world) => {
         runs += 1;
         const members = await Promise.all(Array.from({ length: MEMBERS }, () => world.connect()));
         const model = new Model(resource);
-        const real: Real = {
-          name: `shares-${runs}`,
-          members,
-          attempts: new Map(),
-          seen: new Set(),
-          lastToken: 0,
-        };
+        const name = `shares-${runs}`;
+        const real: Real = { name, members, attempts: new Map(), seen: new Set(), lastToken: 0 };
         try {
           await fc.asyncModelRun(() => ({ model, real }), history);
           for (const [, step = ''] of String(history).matchAll(/(\w+)\(/g)) {
