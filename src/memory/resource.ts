@@ -99,10 +99,10 @@ export class Resource {
     return true;
   }
 
-  /** Ends the lease of whoever holds any. */
-  forceRelease(): boolean {
+  /** Ends the lease of `owner`, or of whoever holds any, and tells the holders. */
+  forceRelease(owner?: string): boolean {
     this.#sweep();
-    const leases = [...this.#leases.values()];
+    const leases = [...this.#leases.values()].filter((lease) => owner === undefined || lease.owner === owner);
     if (leases.length === 0) return false;
     for (const lease of leases) lease.onForced?.();
     this.#end(leases);

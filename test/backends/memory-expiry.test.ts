@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClient } from '../../src/index.ts';
 import { MemoryBackend } from '../../src/memory/backend.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 describe('a lease in memory that ended while the process was busy', () => {
   let clock: ManualClock;
