@@ -1,7 +1,14 @@
-import { MOST_UNITS } from '../../src/core/arguments.ts';
-import type { GroupOptions, LockClient, LockCreator } from '../../src/index.ts';
+import type { LockClient } from '../../client.ts';
+import { MOST_UNITS } from '../../core/arguments.ts';
+import type { GroupOptions, LockCreator } from '../../lock-creator.ts';
 
-/** A kind of lock that has room for one holder at a time, so that it has to do all that a mutex does. */
+/**
+ * The kinds of lock that have room for one holder at a time, so that each has to do all that a mutex does: a mutex, a
+ * semaphore of capacity 1, a semaphore of 5 of which somebody else holds 4, and the write side of a read-write lock.
+ */
+export type LockKind = 'mutex' | 'semaphore-of-one' | 'drained-semaphore' | 'write-side';
+
+/** What the cases have to know of a kind of lock. */
 export interface Kind {
   readonly title: string;
   /** The capacity that its state shows while it is in use. */
@@ -13,26 +20,25 @@ export interface Kind {
   open(client: LockClient, name: string, options?: GroupOptions): LockCreator;
 }
 
-export const MUTEX: Kind = {
-  title: 'mutex',
-  ...{ capacity: 1, units: 1, drained: 0 },
-  open: (client, name, options) => client.creator(name, options),
-};
-
-export const SEMAPHORE_OF_ONE: Kind = {
-  title: 'semaphore of capacity 1',
-  ...{ capacity: 1, units: 1, drained: 0 },
-  open: (client, name, options) => client.semaphore(name, 1, options),
-};
-
-export const DRAINED_SEMAPHORE: Kind = {
-  title: 'semaphore of 5 drained to 1',
-  ...{ capacity: 5, units: 1, drained: 4 },
-  open: (client, name, options) => client.semaphore(name, 5, options),
-};
-
-export const WRITE_SIDE: Kind = {
-  title: 'write side of a read-write lock',
-  ...{ capacity: MOST_UNITS, units: MOST_UNITS, drained: 0 },
-  open: (client, name, options) => client.readWriteLock(name, options).write,
+export const KINDS: Readonly<Record<LockKind, Kind>> = {
+  mutex: {
+    title: 'mutex',
+    ...{ capacity: 1, units: 1, drained: 0 },
+    open: (client, name, options) => client.creator(name, options),
+  },
+  'semaphore-of-one': {
+    title: 'semaphore of capacity 1',
+    ...{ capacity: 1, units: 1, drained: 0 },
+    open: (client, name, options) => client.semaphore(name, 1, options),
+  },
+  'drained-semaphore': {
+    title: 'semaphore of 5 drained to 1',
+    ...{ capacity: 5, units: 1, drained: 4 },
+    open: (client, name, options) => client.semaphore(name, 5, options),
+  },
+  'write-side': {
+    title: 'write side of a read-write lock',
+    ...{ capacity: MOST_UNITS, units: MOST_UNITS, drained: 0 },
+    open: (client, name, options) => client.readWriteLock(name, options).write,
+  },
 };

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import { LockArgumentError, LockTimeoutError } from '../../src/index.ts';
+import { LockArgumentError, LockTimeoutError } from '../../errors.ts';
 import { capacityCases } from './capacity.ts';
 import { Line } from './line.ts';
 import { overtakingCases } from './overtaking.ts';
@@ -18,6 +17,7 @@ export function sharingCases(stage: Stage): void {
 }
 
 function permitCases(stage: Stage): void {
+  const { it } = stage;
   const semaphore = (capacity: number) => stage.client().semaphore(stage.name, capacity);
 
   it('lets in as many as there are permits, and the others in the order of their arrival', async () => {
