@@ -16,9 +16,15 @@ export class Owners {
   readonly client: string;
   #sequence = 0;
 
-  /** `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. */
-  constructor(clientName: string = hostName()) {
-    this.client = `${clientName}.${process.pid}.${randomBytes(6).toString('hex')}`;
+  /**
+   * `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. `instance` tells it
+   * from all others of that name, in this process and elsewhere.
+   */
+  constructor(
+    clientName: string = hostName(),
+    instance = `${process.pid}.${randomBytes(6).toString('hex')}`,
+  ) {
+    this.client = `${clientName}.${instance}`;
   }
 
   next({ ttlMs, units, capacity }: Pick<LeaseRequest, 'ttlMs' | 'units' | 'capacity'>): string {

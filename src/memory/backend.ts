@@ -26,10 +26,10 @@ const spaces = new Map<string, MemorySpace>();
  */
 export function memoryBackend(options?: MemoryBackendOptions): LockBackend {
   const { clientName, space } = checkOptions(options);
-  const name = checkClientName(clientName);
+  const owners = new Owners(checkClientName(clientName));
   return new MemoryBackend(
     systemClock,
-    name,
+    owners,
     space === undefined ? undefined : spaceOf(checkName(space, 'space')),
   );
 }
@@ -49,10 +49,10 @@ export class MemoryBackend implements LockBackend {
   readonly #deadlines: DeadlineQueue;
   readonly #space: MemorySpace;
 
-  constructor(clock: Clock, clientName?: string, space = new MemorySpace(clock)) {
+  constructor(clock: Clock, owners = new Owners(), space = new MemorySpace(clock)) {
     this.clock = clock;
     this.#deadlines = new DeadlineQueue(clock);
-    this.#owners = new Owners(clientName);
+    this.#owners = owners;
     this.#space = space;
     this.counters = new MemoryCounters(space.counts);
   }

@@ -64,14 +64,13 @@ export class Resource {
   enqueue(waiter: Waiter): void {
     this.#queue.add(waiter);
     waiter.startTimer();
-    this.#awaitExpiry();
+    this.#serve();
   }
 
   leave(waiter: Waiter): void {
     // Who is granted has left before.
     if (!this.#queue.delete(waiter)) return;
-    this.#handOver();
-    this.#awaitExpiry();
+    this.#serve();
   }
 
   refresh(owner: string, ttlMs: number): boolean {
@@ -79,7 +78,7 @@ export class Resource {
     if (!lease) return false;
     lease.endsAt = this.#clock.now() + ttlMs;
     this.#soonest = Math.min(this.#soonest, lease.endsAt);
-    this.#awaitExpiry();
+    this.#serve();
     return true;
   }
 
@@ -100,10 +99,10 @@ export class Resource {
     return true;
   }
 
-  /** Ends the lease of whoever holds any. */
-  forceRelease(): boolean {
+  /** Ends the lease of `owner`, or of whoever holds any, and tells the holders. */
+  forceRelease(owner?: string): boolean {
     this.#sweep();
-    const leases = [...this.#leases.values()];
+    const leases = [...this.#leases.values()].filter((lease) => owner === undefined || lease.owner === owner);
     if (leases.length === 0) return false;
     for (const lease of leases) lease.onForced?.();
     this.#end(leases);
@@ -188,14 +187,19 @@ export class Resource {
     this.#tellWatchers();
   }
 
+  /** A lease that was found to have ended has made room: its alarm is not waited for, and may be cancelled. */
+  #serve(): void {
+    this.#handOver();
+    this.#awaitExpiry();
+  }
+
   /** Only a lock that somebody waits for needs to notice by itself that a lease has ended. */
   #awaitExpiry(): void {
     this.#expiry?.cancel();
     if (this.#queue.size === 0) return;
     this.#expiry = this.#clock.callAt(this.#soonest, () => {
       this.#sweep();
-      this.#handOver();
-      this.#awaitExpiry();
+      this.#serve();
     });
   }
 

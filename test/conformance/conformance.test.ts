@@ -1,46 +1,34 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { LockUnsupportedError } from '../../src/index.ts';
+import * as vitest from 'vitest';
+import { expect, it } from 'vitest';
+import type { LockKind } from '../../src/testing/conformance/kinds.ts';
+import { lockConformance } from '../../src/testing/kit.ts';
 import { supportsCapacity } from '../support/supports.ts';
-import { ENGINES, type Engine } from './engines.ts';
-import { exclusionCases } from './exclusion.ts';
-import { holdingCases } from './holding.ts';
-import { DRAINED_SEMAPHORE, type Kind, MUTEX, SEMAPHORE_OF_ONE, WRITE_SIDE } from './kinds.ts';
-import { observingCases } from './observing.ts';
-import { sharingCases } from './sharing.ts';
-import { House, Stage } from './stage.ts';
-import { waitingCases } from './waiting.ts';
+import { ENGINES, type Engine, type Fixture } from './engines.ts';
 
-describe.each(ENGINES)('$title', (engine) => {
-  const house = new House(engine);
-  describe.each(kindsFor(engine))('$title', (kind) => {
-    const stage = new Stage(house, kind);
-    exclusionCases(stage);
-    waitingCases(stage);
-    holdingCases(stage);
-    observingCases(stage);
-  });
-  describe('shares', () => {
-    if (supportsCapacity(engine.folder)) sharingCases(new Stage(house, { ...MUTEX, title: 'shares' }));
-    else refusalCases(house);
-  });
-});
-
-function kindsFor(engine: Engine): Kind[] {
-  if (!supportsCapacity(engine.folder)) return [MUTEX];
-  const kinds = [MUTEX, DRAINED_SEMAPHORE, WRITE_SIDE];
-  // The same code path as a mutex: two engines will do.
-  const firsts = ['memory', 'redis'].map((folder) => ENGINES.find((one) => one.folder === folder));
-  return firsts.includes(engine) ? [...kinds, SEMAPHORE_OF_ONE] : kinds;
+for (const engine of ENGINES) {
+  let fixture: Fixture | undefined;
+  const subject = {
+    title: engine.title,
+    kinds: kindsFor(engine),
+    start: async () => {
+      fixture = await engine.start();
+    },
+    connect() {
+      if (!fixture) throw new Error(`${engine.title} was not started`);
+      return fixture.connect();
+    },
+    stop: () => fixture?.stop(),
+  };
+  lockConformance(subject, vitest);
 }
 
-function refusalCases(house: House): void {
-  it('are refused, but for the semaphore that is a mutex', async () => {
-    await using client = house.connect();
-    expect(() => client.semaphore('of three', 3)).toThrow(LockUnsupportedError);
-    expect(() => client.readWriteLock('both sides')).toThrow(LockUnsupportedError);
-    expect(await client.semaphore('of one', 1).tryAcquire(1_000)).not.toBeNull();
-  });
+function kindsFor(engine: Engine): LockKind[] {
+  if (!supportsCapacity(engine.folder)) return ['mutex'];
+  // A semaphore of one takes the code path of a mutex: two engines will do.
+  const firsts = ['memory', 'redis'].map((folder) => ENGINES.find((one) => one.folder === folder));
+  const kinds: LockKind[] = ['mutex', 'drained-semaphore', 'write-side'];
+  return firsts.includes(engine) ? [...kinds, 'semaphore-of-one'] : kinds;
 }
 
 it('runs over every engine of the library', () => {

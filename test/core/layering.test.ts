@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'source.ts': ['core', 'errors.ts', 'redis-backends.ts'],
   'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
   'client.ts': ['core', 'errors.ts', 'lock-creator.ts', 'primitives', 'source.ts'],
+  testing: ['client.ts', 'core', 'errors.ts', 'lock-creator.ts', 'memory'],
   'index.ts': [
     'backend-from-url.ts',
     'client.ts',

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Canceller, Grant, LeaseRequest } from '../../src/core/backend.ts';
 import { DeadlineQueue } from '../../src/core/deadline-queue.ts';
 import { Waiter } from '../../src/core/waiter.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 class PlainWaiter extends Waiter {
   ends = 0;

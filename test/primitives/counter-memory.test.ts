@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { CounterExpiredError, LockClient } from '../../src/index.ts';
 import { MemoryBackend } from '../../src/memory/backend.ts';
 import { MemorySpace } from '../../src/memory/space.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 function world() {
   const clock = new ManualClock();

@@ -10,9 +10,8 @@ import {
   memoryBackend,
 } from '../../src/index.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { MUTEX } from '../conformance/kinds.ts';
-import { House, Stage } from '../conformance/stage.ts';
 import { until } from '../support/wait.ts';
+import { engineStage } from './engine-stage.ts';
 
 const TTL = 60_000;
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -33,7 +32,7 @@ async function seen(counter: Counter): Promise<void> {
 describe.each(ENGINES.filter(({ folder }) => folder === 'memory' || folder === 'redis'))(
   'a counter: $title',
   (engine) => {
-    const stage = new Stage(new House(engine), MUTEX);
+    const stage = engineStage(engine);
     const counter = (ttl = TTL, client = stage.client()) => client.counter(stage.name, { ttl });
 
     it('counts up and down, the same for all clients, and never below 0', async () => {

@@ -10,14 +10,13 @@ import {
   LockClosedError,
   LockLostError,
 } from '../../src/index.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { MUTEX } from '../conformance/kinds.ts';
-import { House, Stage } from '../conformance/stage.ts';
 import { ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
 import { spawnClient } from '../support/client-process.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { timely, until } from '../support/wait.ts';
+import { engineStage } from './engine-stage.ts';
 import type { FromLeader } from './leader.client.ts';
 
 const TTL = 10_000;
@@ -425,7 +424,7 @@ describe('a task that is run by the leader', () => {
 });
 
 describe.each(ENGINES)('an election on $title', (engine) => {
-  const stage = new Stage(new House(engine), MUTEX);
+  const stage = engineStage(engine);
   const election = (): Election => stage.client().election(stage.name);
 
   it('has one leader after the other, and observers see each', async () => {

@@ -10,12 +10,11 @@ import {
   LockTimeoutError,
   type MultiLock,
 } from '../../src/index.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { MUTEX } from '../conformance/kinds.ts';
-import { House, Stage } from '../conformance/stage.ts';
 import { never, ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { until, within } from '../support/wait.ts';
+import { engineStage } from './engine-stage.ts';
 
 const TTL = 10_000;
 /** The TTL less the drift. */
@@ -401,7 +400,7 @@ describe('the handle of several locks', () => {
 });
 
 describe.each(ENGINES)('several locks on $title', (engine) => {
-  const stage = new Stage(new House(engine), MUTEX);
+  const stage = engineStage(engine);
   const names = (...short: string[]) => short.map((name) => `${stage.name}-${name}`);
 
   it('never wait for each other in a circle, whatever their order', async () => {
@@ -463,7 +462,7 @@ const TASKS = fc.array(
 const properties = ENGINES.filter((engine) => ['memory', 'redis'].includes(engine.folder)).slice(0, 2);
 
 describe.each(properties)('random sets of locks on $title', (engine) => {
-  const stage = new Stage(new House(engine), MUTEX);
+  const stage = engineStage(engine);
 
   it('are all had sooner or later, each name by one at a time, and left free', async () => {
     const clients = [stage.client(), stage.client(), stage.client()];

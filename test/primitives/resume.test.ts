@@ -1,12 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockArgumentError, LockClient, LockClosedError, LockLostError } from '../../src/index.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ENGINES } from '../conformance/engines.ts';
-import { MUTEX } from '../conformance/kinds.ts';
-import { House, Stage } from '../conformance/stage.ts';
 import { never, ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/wait.ts';
+import { engineStage } from './engine-stage.ts';
 
 const TTL = 10_000;
 /** The TTL less the drift. */
@@ -248,7 +247,7 @@ describe('a lock that is handed to another process', () => {
 const engines = ENGINES.filter(({ folder }) => folder !== 'etcd');
 
 describe.each(engines)('handing over on $title', (engine) => {
-  const stage = new Stage(new House(engine), MUTEX);
+  const stage = engineStage(engine);
   let others: LockClient;
   beforeEach(() => {
     others = stage.client();

@@ -1,41 +1,26 @@
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import { type GroupOptions, LockClient } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import { LockClient } from '../../client.ts';
+import type { GroupOptions } from '../../core/arguments.ts';
+import type { LockBackend } from '../../core/backend.ts';
+import { until } from '../wait.ts';
 import { Drain, DrainedLock, type LockView } from './drained-lock.ts';
-import type { Engine, Fixture } from './engines.ts';
 import type { Kind } from './kinds.ts';
-
-/** A running engine, for all that is played on it. */
-export class House {
-  readonly #engine: Engine;
-  #fixture: Fixture | undefined;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    beforeAll(async () => {
-      this.#fixture = await engine.start();
-    });
-    afterAll(() => this.#fixture?.stop());
-  }
-
-  connect(): LockClient {
-    if (!this.#fixture) throw new Error(`${this.#engine.title} was not started`);
-    return new LockClient(this.#fixture.connect());
-  }
-}
+import type { Runner } from './runner.ts';
 
 /** What the cases of the suite play on: clients of a running engine, and a fresh name for each case. */
 export class Stage {
   name = '';
   readonly kind: Kind;
-  readonly #house: House;
+  readonly it: Runner['it'];
+  readonly #connect: () => LockBackend;
   readonly #clients: LockClient[] = [];
   readonly #drains = new Map<string, Drain>();
   #cases = 0;
 
-  constructor(house: House, kind: Kind) {
-    this.#house = house;
+  /** To be made where the cases are described: the hooks are for those beside it. */
+  constructor(kind: Kind, connect: () => LockBackend, { it, beforeEach, afterEach }: Runner) {
     this.kind = kind;
+    this.it = it;
+    this.#connect = connect;
     beforeEach(async () => {
       this.#cases += 1;
       this.name = `${kind.title}, case ${this.#cases}`;
@@ -49,7 +34,7 @@ export class Stage {
 
   /** A client as another process would have it. */
   client(): LockClient {
-    const client = this.#house.connect();
+    const client = new LockClient(this.#connect());
     this.#clients.push(client);
     return client;
   }

@@ -1,32 +1,33 @@
-import { expect, it } from 'vitest';
-import { LockTimeoutError } from '../../src/index.ts';
+import assert from 'node:assert/strict';
+import { LockTimeoutError } from '../../errors.ts';
 import type { Stage } from './stage.ts';
 
 /** Who has the lock, and that nobody else has it. */
 export function exclusionCases(stage: Stage): void {
+  const { it } = stage;
   it('grants a free lock at once', async () => {
     const creator = stage.creator();
     const lock = await creator.acquire(30_000, 1_000);
-    expect(lock.name).toBe(stage.name);
-    expect(lock.ttl).toBe(30_000);
-    expect(lock.remaining).toBeGreaterThan(25_000);
-    expect(lock.remaining).toBeLessThanOrEqual(30_000 - 302);
-    expect(Number.isSafeInteger(lock.fencingToken)).toBe(true);
-    expect(await creator.owner()).toBe(lock.owner);
+    assert.equal(lock.name, stage.name);
+    assert.equal(lock.ttl, 30_000);
+    assert.ok(lock.remaining > 25_000);
+    assert.ok(lock.remaining <= 30_000 - 302);
+    assert.equal(Number.isSafeInteger(lock.fencingToken), true);
+    assert.equal(await creator.owner(), lock.owner);
     await lock.release();
-    expect(await creator.isLocked()).toBe(false);
+    assert.equal(await creator.isLocked(), false);
   });
 
   it('refuses a lock that is held, to another client and to the same', async () => {
     const first = stage.creator();
     const second = stage.creator();
     const lock = await first.acquire(30_000);
-    expect(await second.tryAcquire(1_000)).toBeNull();
-    expect(await first.tryAcquire(1_000)).toBeNull();
-    await expect(second.acquire(1_000, 0)).rejects.toThrow(LockTimeoutError);
+    assert.equal(await second.tryAcquire(1_000), null);
+    assert.equal(await first.tryAcquire(1_000), null);
+    await assert.rejects(second.acquire(1_000, 0), LockTimeoutError);
     await lock.release();
     const next = await second.tryAcquire(1_000);
-    expect(next?.fencingToken).toBeGreaterThan(lock.fencingToken);
+    assert.ok(next && next.fencingToken > lock.fencingToken);
   });
 
   it('keeps names apart, however strange', async () => {
@@ -48,18 +49,21 @@ export function exclusionCases(stage: Stage): void {
     ];
     const creators = await Promise.all(names.map((name) => stage.other(client, name)));
     const locks = await Promise.all(creators.map((creator) => creator.tryAcquire(30_000)));
-    expect(locks.map((lock) => lock?.name)).toEqual(names);
-    for (const creator of creators) expect((await creator.inspect()).holders).toHaveLength(1);
+    assert.deepEqual(
+      locks.map((lock) => lock?.name),
+      names,
+    );
+    for (const creator of creators) assert.equal((await creator.inspect()).holders.length, 1);
     // Different locks may be granted in any order.
-    expect(client.held.map((lock) => lock.name).sort()).toEqual(names.sort());
+    assert.deepEqual(client.held.map((lock) => lock.name).sort(), names.sort());
   });
 
   it('keeps groups apart', async () => {
     const client = stage.client();
     const one = await (await stage.other(client, stage.name, { group: 'tenant-1' })).tryAcquire(30_000);
     const two = await (await stage.other(client, stage.name, { group: 'tenant-2' })).tryAcquire(30_000);
-    expect(one?.name).toBe(`tenant-1/${stage.name}`);
-    expect(two?.name).toBe(`tenant-2/${stage.name}`);
+    assert.equal(one?.name, `tenant-1/${stage.name}`);
+    assert.equal(two?.name, `tenant-2/${stage.name}`);
   });
 
   it('never lets two in at a time, and gives each a higher fencing token', async () => {
@@ -81,17 +85,20 @@ export function exclusionCases(stage: Stage): void {
       }),
     );
     await Promise.all(work);
-    expect(most).toBe(1);
-    expect(tokens).toHaveLength(150);
-    expect(tokens).toEqual([...new Set(tokens)].sort((a, b) => a - b));
+    assert.equal(most, 1);
+    assert.equal(tokens.length, 150);
+    assert.deepEqual(
+      tokens,
+      [...new Set(tokens)].sort((a, b) => a - b),
+    );
   });
 
   it('tries again with backoff, as often as asked', async () => {
     const holder = await stage.creator().acquire(30_000);
     const creator = stage.creator();
-    expect(await creator.tryAcquire(1_000, { retries: 3, backoff: 2 })).toBeNull();
+    assert.equal(await creator.tryAcquire(1_000, { retries: 3, backoff: 2 }), null);
     const trying = creator.tryAcquire(1_000, { retries: 1_000, backoff: 5 });
     await holder.release();
-    expect(await trying).not.toBeNull();
+    assert.notEqual(await trying, null);
   });
 }

@@ -1,4 +1,6 @@
-import type { Lock, LockCreator, LockState } from '../../src/index.ts';
+import type { LockState } from '../../core/backend.ts';
+import type { Lock } from '../../core/lock.ts';
+import type { LockCreator } from '../../lock-creator.ts';
 
 /** What the cases use of a creator. */
 export type LockView = Pick<

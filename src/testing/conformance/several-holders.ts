@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import type { LockState } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import type { LockState } from '../../core/backend.ts';
+import { until } from '../wait.ts';
 import { Line } from './line.ts';
 import type { Stage } from './stage.ts';
 
 /** What others can see of a lock with several holders, and do to it. */
 export function severalHolderCases(stage: Stage): void {
+  const { it } = stage;
   const semaphore = () => stage.client().semaphore(stage.name, 5);
 
   it('shows each holder, with its units and its time', async () => {

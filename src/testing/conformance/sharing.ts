@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import { LockArgumentError, LockTimeoutError } from '../../src/index.ts';
+import { LockArgumentError, LockTimeoutError } from '../../errors.ts';
 import { capacityCases } from './capacity.ts';
 import { Line } from './line.ts';
 import { overtakingCases } from './overtaking.ts';
@@ -18,6 +17,7 @@ export function sharingCases(stage: Stage): void {
 }
 
 function permitCases(stage: Stage): void {
+  const { it } = stage;
   const semaphore = (capacity: number) => stage.client().semaphore(stage.name, capacity);
 
   it('lets in as many as there are permits, and the others in the order of their arrival', async () => {
@@ -116,8 +116,8 @@ function permitCases(stage: Stage): void {
   it('hands on the units that run out, and leaves those of others alone', async () => {
     const creator = semaphore(3);
     const line = new Line(creator);
-    const kept = (await creator.acquire(1_000)).autoRefresh();
     const left = await semaphore(3).acquire(500, 1_000, { units: 2 });
+    const kept = await creator.acquire(30_000);
     await line.join('a', semaphore(3));
     await line.join('b', semaphore(3));
     await line.join('c', semaphore(3));

@@ -1,40 +1,36 @@
-import { expect, it } from 'vitest';
-import type { LockState } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import assert from 'node:assert/strict';
+import type { LockState } from '../../core/backend.ts';
+import { until } from '../wait.ts';
 import type { LockView } from './drained-lock.ts';
 import type { Stage } from './stage.ts';
 
 /** What others can see of a lock, and do to it. */
 export function observingCases(stage: Stage): void {
+  const { it } = stage;
   it('shows who holds the lock and how many wait', async () => {
     const { name, kind } = stage;
     const creator = stage.creator();
     // Who does not know better takes a name that nobody uses for a mutex.
     const capacity = kind.drained > 0 ? kind.capacity : 1;
-    expect(await creator.inspect()).toEqual({ name, capacity, holders: [], waiters: 0 });
-    expect(await creator.owner()).toBeNull();
+    assert.deepEqual(await creator.inspect(), { name, capacity, holders: [], waiters: 0 });
+    assert.equal(await creator.owner(), null);
     const lock = await creator.acquire(30_000);
     const waiting = stage.creator().acquire(30_000);
     await stage.queued(creator, 1);
     const state = await stage.creator().inspect();
-    expect(state).toMatchObject({ name, capacity: kind.capacity, waiters: 1 });
-    expect(state.holders).toEqual([
-      {
-        owner: lock.owner,
-        client: lock.owner.split(':')[0],
-        units: kind.units,
-        fencingToken: lock.fencingToken,
-        remainingTtl: expect.any(Number),
-      },
-    ]);
-    expect(state.holders[0]?.remainingTtl).toBeGreaterThan(20_000);
+    const { owner, fencingToken } = lock;
+    const holder = { owner, client: owner.split(':')[0], units: kind.units, fencingToken };
+    const remainingTtl = state.holders[0]?.remainingTtl ?? 0;
+    const holders = [{ ...holder, remainingTtl }];
+    assert.deepEqual(state, { name, capacity: kind.capacity, holders, waiters: 1 });
+    assert.ok(remainingTtl > 20_000);
     await lock.release();
     await (await waiting).release();
   });
 
   it('is handed on by force, and the holder learns of it at once', async () => {
     const creator = stage.creator();
-    expect(await creator.forceRelease()).toBe(false);
+    assert.equal(await creator.forceRelease(), false);
     const lock = await creator.acquire(30_000);
     const { signal } = lock;
     const waiting = stage.creator().acquire(30_000);
@@ -42,11 +38,13 @@ export function observingCases(stage: Stage): void {
     // The subscription that carries the news is opened by the first look at the signal.
     await until(async () => (await stage.creator().forceRelease()) || signal.aborted, { what: 'the force' });
     const next = await waiting;
-    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+    assert.ok(next.fencingToken > lock.fencingToken);
     await until(() => signal.aborted, { what: 'the signal to abort' });
-    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
-    await expect(lock.release()).rejects.toMatchObject({ reason: 'forced' });
-    expect(await next.isHeld()).toBe(true);
+    assert.equal(signal.reason.code, 'ERR_LOCK_LOST');
+    assert.equal(signal.reason.reason, 'forced');
+    await assert.rejects(lock.release(), { reason: 'forced' });
+    assert.equal(await next.isHeld(), true);
+    assert.equal(await stage.creator().tryAcquire(1_000), null);
   });
 
   it('finds out by a refresh that the lock was taken', async () => {
@@ -54,9 +52,9 @@ export function observingCases(stage: Stage): void {
     const lock = await creator.acquire(30_000);
     await stage.creator().forceRelease();
     const next = await stage.creator().acquire(30_000);
-    await expect(lock.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
-    expect(await next.isHeld()).toBe(true);
-    expect(await lock.isHeld()).toBe(false);
+    await assert.rejects(lock.refresh(), { code: 'ERR_LOCK_LOST', reason: 'taken' });
+    assert.equal(await next.isHeld(), true);
+    assert.equal(await lock.isHeld(), false);
   });
 
   it('is watched: as it is now, then each grant, release and expiry', async () => {
@@ -73,15 +71,9 @@ export function observingCases(stage: Stage): void {
     await third.release();
     const fourth = await stage.creator().acquire(30_000);
     await ended;
-    expect(states.map(({ holders }) => holders[0]?.fencingToken ?? 'free')).toEqual([
-      'free',
-      first.fencingToken,
-      fencingToken,
-      'free',
-      third.fencingToken,
-      'free',
-      fourth.fencingToken,
-    ]);
+    const seen = states.map(({ holders }) => holders[0]?.fencingToken ?? 'free');
+    const tokens = [third, fourth].map((lock) => lock.fencingToken);
+    assert.deepEqual(seen, ['free', first.fencingToken, fencingToken, 'free', tokens[0], 'free', tokens[1]]);
   });
 
   it('ends a watch with the signal, and with the client', async () => {
@@ -92,7 +84,7 @@ export function observingCases(stage: Stage): void {
     await until(() => aborted.states.length + closed.states.length === 2, { what: 'both first states' });
     const reason = new Error('enough');
     abort.abort(reason);
-    await expect(aborted.ended).rejects.toBe(reason);
+    await assert.rejects(aborted.ended, (error) => error === reason);
     await client.close();
     await closed.ended;
   });

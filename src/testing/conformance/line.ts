@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Lock } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import type { Lock } from '../../core/lock.ts';
+import { until } from '../wait.ts';
 import type { LockView } from './drained-lock.ts';
 
 /** A request that is in line. */

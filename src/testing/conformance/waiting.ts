@@ -1,17 +1,19 @@
-import { expect, it } from 'vitest';
-import { type Lock, LockTimeoutError } from '../../src/index.ts';
+import assert from 'node:assert/strict';
+import type { Lock } from '../../core/lock.ts';
+import { LockTimeoutError } from '../../errors.ts';
 import type { Stage } from './stage.ts';
 
 /** Waiting in line: order, handoff, giving up. */
 export function waitingCases(stage: Stage): void {
+  const { it } = stage;
   it('hands the lock to the waiters in the order of their arrival, across clients', async () => {
     const holder = stage.creator();
     const creators = [stage.creator(), stage.creator(), stage.creator()];
     const lock = await holder.acquire(30_000);
     const order: number[] = [];
     const waits: Promise<void>[] = [];
-    for (let place = 0; place < 9; place++) {
-      const wait = creators[place % 3]!.acquire(30_000).then(async (granted) => {
+    for (const [place, creator] of [...creators, ...creators, ...creators].entries()) {
+      const wait = creator.acquire(30_000).then(async (granted) => {
         order.push(place);
         await granted.release();
       });
@@ -20,7 +22,7 @@ export function waitingCases(stage: Stage): void {
     }
     await lock.release();
     await Promise.all(waits);
-    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it('keeps the order of the calls of one client', async () => {
@@ -32,7 +34,10 @@ export function waitingCases(stage: Stage): void {
       await lock.release();
     };
     await Promise.all(Array.from({ length: 200 }, (_, place) => use(place)));
-    expect(order).toEqual(Array.from({ length: 200 }, (_, place) => place));
+    assert.deepEqual(
+      order,
+      Array.from({ length: 200 }, (_, place) => place),
+    );
   });
 
   it('does not let anybody overtake the line', async () => {
@@ -46,14 +51,14 @@ export function waitingCases(stage: Stage): void {
     });
     await stage.queued(busy, 1);
     const [, again] = await Promise.all([lock.release(), busy.tryAcquire(30_000)]);
-    expect(again).toBeNull();
+    assert.equal(again, null);
     const behind = busy.acquire(30_000).then((granted) => {
       order.push('busy');
       return granted;
     });
     await (await waiting).release();
     await (await behind).release();
-    expect(order).toEqual(['patient', 'busy']);
+    assert.deepEqual(order, ['patient', 'busy']);
   });
 
   it('gives up at the wait timeout, says how long it waited, and leaves the line', async () => {
@@ -63,9 +68,10 @@ export function waitingCases(stage: Stage): void {
       .creator()
       .acquire(30_000, 60)
       .catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(LockTimeoutError);
-    expect(error).toMatchObject({ code: 'ERR_LOCK_TIMEOUT', lockName: stage.name });
-    expect((error as LockTimeoutError).waited).toBeGreaterThanOrEqual(60);
+    assert.ok(error instanceof LockTimeoutError);
+    assert.equal(error.code, 'ERR_LOCK_TIMEOUT');
+    assert.equal(error.lockName, stage.name);
+    assert.ok(error.waited >= 60);
     await stage.queued(holder, 0);
   });
 
@@ -77,9 +83,9 @@ export function waitingCases(stage: Stage): void {
     await stage.queued(holder, 1);
     const reason = new Error('the user has left');
     abort.abort(reason);
-    await expect(waiting).rejects.toBe(reason);
+    await assert.rejects(waiting, (error) => error === reason);
     await stage.queued(holder, 0);
-    await expect(holder.acquire(1_000, 1_000, { signal: abort.signal })).rejects.toBe(reason);
+    await assert.rejects(holder.acquire(1_000, 1_000, { signal: abort.signal }), (error) => error === reason);
   });
 
   it('passes over waiters that have given up', async () => {
@@ -95,9 +101,12 @@ export function waitingCases(stage: Stage): void {
     await stage.queued(holder, 6);
     abort.abort();
     const settled = await Promise.allSettled(leavers);
-    expect(settled.every(({ status }) => status === 'rejected')).toBe(true);
+    assert.equal(
+      settled.every(({ status }) => status === 'rejected'),
+      true,
+    );
     await lock.release();
-    expect((await stayer).fencingToken).toBeGreaterThan(lock.fencingToken);
+    assert.ok((await stayer).fencingToken > lock.fencingToken);
   });
 
   it('hands the lock on when a lease runs out', async () => {
@@ -105,9 +114,9 @@ export function waitingCases(stage: Stage): void {
     const lock = await forgetful.acquire(150);
     const waiting = [stage.creator(), stage.creator()].map((creator) => creator.acquire(30_000, 10_000));
     const first: Lock = await Promise.race(waiting);
-    expect(lock.remaining).toBe(0);
-    expect(first.fencingToken).toBeGreaterThan(lock.fencingToken);
-    expect(first.remaining).toBeGreaterThan(20_000);
+    assert.equal(lock.remaining, 0);
+    assert.ok(first.fencingToken > lock.fencingToken);
+    assert.ok(first.remaining > 20_000);
     await first.release();
     await Promise.all(waiting);
   });

@@ -1,4 +1,5 @@
-import type { Alarm, Clock } from '../../src/core/clock.ts';
+import type { Alarm, Clock } from '../core/clock.ts';
+import { LockArgumentError } from '../errors.ts';
 
 // The real one, kept from the start: a test may put a fake in its place.
 const { setImmediate: nextTurn } = globalThis;
@@ -11,7 +12,7 @@ interface Armed {
   readonly task: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
+/** A clock that stands still until a test moves it: the only time there is for the locks of a test kit. */
 export class ManualClock implements Clock {
   readonly #armed = new Set<Armed>();
   #now: number;
@@ -21,6 +22,7 @@ export class ManualClock implements Clock {
     this.#now = start;
   }
 
+  /** The instant it shows, in ms. Only differences mean anything. */
   now(): number {
     return this.#now;
   }
@@ -30,6 +32,7 @@ export class ManualClock implements Clock {
     return this.#armed.size;
   }
 
+  /** Calls `task` once, when the clock is moved to `instant` or beyond; never for Infinity. */
   callAt(instant: number, task: () => void): Alarm {
     const armed = { instant: instant > this.#now ? instant : this.#now + SOONEST_MS, task };
     if (armed.instant !== Number.POSITIVE_INFINITY) this.#armed.add(armed);
@@ -37,11 +40,12 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Lets `ms` pass: runs what falls due, in the order of the instants, each only when everything that follows from
-   * what came before it has happened. With 0, only waits until all that can happen now has happened.
+   * Lets `ms` (0 or more) pass: runs what falls due, in the order of the instants, each only when everything that follows
+   * from what came before it has happened, as far as promises go: real timers and real I/O are not waited for. With 0,
+   * only waits until all that can happen now has happened. Rejects with `LockArgumentError`.
    */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#now + checkMs(ms);
     await quiet();
     for (let next = this.#earliest(end); next; next = this.#earliest(end)) {
       this.#now = Math.max(this.#now, next.instant);
@@ -49,12 +53,15 @@ export class ManualClock implements Clock {
       next.task();
       await quiet();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
-  /** Lets `ms` pass in which nothing runs, as when the process is stopped. What is overdue runs with `advance`. */
+  /**
+   * Lets `ms` (0 or more) pass in which nothing runs, as when the process is stopped. What is overdue runs with the next
+   * `advance`. Throws `LockArgumentError`.
+   */
   stall(ms: number): void {
-    this.#now += ms;
+    this.#now += checkMs(ms);
   }
 
   #earliest(end: number): Armed | undefined {
@@ -64,6 +71,11 @@ export class ManualClock implements Clock {
     }
     return earliest;
   }
+}
+
+function checkMs(ms: number): number {
+  if (typeof ms === 'number' && ms >= 0 && ms < Number.POSITIVE_INFINITY) return ms;
+  throw new LockArgumentError('ms', ms, 'a finite number of 0 or more ms');
 }
 
 /** Resolves when no promise is left that could be settled without time passing. */

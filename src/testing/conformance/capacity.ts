@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import { LockCapacityError, type LockCreator } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import { LockCapacityError } from '../../errors.ts';
+import type { LockCreator } from '../../lock-creator.ts';
+import { until } from '../wait.ts';
 import { Line } from './line.ts';
 import type { Stage } from './stage.ts';
 
 /** Who uses one name has to agree about its capacity, as long as it is in use. */
 export function capacityCases(stage: Stage): void {
+  const { it } = stage;
   const mutex = () => stage.client().creator(stage.name);
   const semaphore = (capacity: number) => stage.client().semaphore(stage.name, capacity);
   const readWrite = () => stage.client().readWriteLock(stage.name);

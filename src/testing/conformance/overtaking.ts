@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import type { Lock } from '../../src/index.ts';
-import { LockClosedError, LockTimeoutError } from '../../src/index.ts';
+import type { Lock } from '../../core/lock.ts';
+import { LockClosedError, LockTimeoutError } from '../../errors.ts';
 import { Line } from './line.ts';
 import type { Stage } from './stage.ts';
 
 /** Who asks for much is served as those who ask for little: in turn. */
 export function overtakingCases(stage: Stage): void {
+  const { it } = stage;
   const semaphore = (client = stage.client()) => client.semaphore(stage.name, 3);
 
   it('does not let small requests overtake a big one, however many keep coming', async () => {

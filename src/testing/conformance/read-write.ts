@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { it } from 'vitest';
-import { MOST_UNITS } from '../../src/core/arguments.ts';
-import { LockLostError } from '../../src/index.ts';
-import { until } from '../support/wait.ts';
+import { MOST_UNITS } from '../../core/arguments.ts';
+import { LockLostError } from '../../errors.ts';
+import { until } from '../wait.ts';
 import { Line } from './line.ts';
 import type { Stage } from './stage.ts';
 
 /** Read-write locks: many readers or one writer, in turn. */
 export function readWriteCases(stage: Stage): void {
+  const { it } = stage;
   const sides = () => stage.client().readWriteLock(stage.name);
   const reader = () => sides().read;
   const writer = () => sides().write;
@@ -99,6 +99,7 @@ export function readWriteCases(stage: Stage): void {
     const { signal } = late;
     await until(() => signal.aborted, { what: 'the lease to run out' });
     await assert.rejects(late.downgrade(), { code: 'ERR_LOCK_LOST', reason: 'expired' });
+    await assert.rejects(late.downgrade(late.units), LockLostError);
     const robbed = await writer().acquire(30_000, 10_000);
     await writer().forceRelease();
     const next = await reader().acquire(30_000);
