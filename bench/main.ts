@@ -8,6 +8,7 @@ import { faultTables } from './engines/faults.ts';
 import { measureEngines, readEngines, writeEngines } from './engines/run.ts';
 import { checkTable, costTable, latencyTable } from './engines/tables.ts';
 import { gate } from './gate.ts';
+import { updatePrimitiveDocs } from './primitives/docs.ts';
 import { measurePrimitives, writePrimitives } from './primitives/run.ts';
 import { primitiveTables } from './primitives/tables.ts';
 import { budgetTable } from './reporting/budget-table.ts';
@@ -121,8 +122,11 @@ program
   });
 program
   .command('docs')
-  .description('puts the committed figures of the engines into docs/')
-  .action(() => updateDocs(readEngines()));
+  .description('puts the committed figures of engines and primitives into docs/')
+  .action(() => {
+    updateDocs(readEngines());
+    updatePrimitiveDocs();
+  });
 program
   .command('readme')
   .description('puts the committed results into the README')

@@ -16,6 +16,7 @@ function connectAs(creatorOf: (client: LockClient, name: string) => LockCreator)
     return {
       acquire: (name, ttlMs, waitMs) => creator(name).acquire(ttlMs, waitMs),
       settle: async (name) => void (await creator(name).inspect()),
+      counter: (name, ttlMs) => client.counter(name, { ttl: ttlMs }),
       close: async () => {
         await client.close();
         await closeRedis(redis);

@@ -7,6 +7,7 @@ import { describeHost, type Host } from '../reporting/machine.ts';
 import type { BudgetLine } from '../results.ts';
 import { measureCase, warmUpHandoff } from '../scenarios/handoff.ts';
 import { onStage } from '../stage.ts';
+import { type Counting, measureCounting } from './counting.ts';
 import { measureReaders, type ReaderBatch } from './readers.ts';
 import { measureStarvation, type Starvation } from './starvation.ts';
 
@@ -32,6 +33,7 @@ export interface PrimitiveResults {
   readonly handoffs: readonly ShareHandoff[];
   readonly readers: ReaderBatch;
   readonly starvation: Starvation;
+  readonly counting: Counting;
   readonly budgets: readonly BudgetLine[];
 }
 
@@ -41,23 +43,24 @@ const MEASURE_MS = 600;
 /** The budget of a handoff, as a multiple of a bare hop. */
 const MOST_HOPS = 1.5;
 
-/** Measures semaphores and read-write locks on a server of their own. */
+/** Measures semaphores, read-write locks and counters on a server of their own. */
 export async function measurePrimitives(settings: Settings): Promise<PrimitiveResults> {
   const startedAt = performance.now();
   return onStage(settings, [SHARES.pairs, SHARES.writers], async (bench) => {
-    bench.progress.expect(2 + HOLDS_MS.length * (settings.rounds * 3 + 2) + settings.rounds + 1);
+    bench.progress.expect(2 + HOLDS_MS.length * (settings.rounds * 3 + 2) + settings.rounds * 2 + 1);
     await warmUpHandoff(bench);
     const handoffs: ShareHandoff[] = [];
     for (const holdMs of HOLDS_MS) handoffs.push(...(await measureHandoffs(bench, holdMs)));
     const readers = await measureReaders(bench);
     const starvation = await measureStarvation(bench);
+    const counting = await measureCounting(bench);
     return {
       date: new Date().toISOString(),
       machine: describeHost(),
       quick: settings.quick,
       seconds: rounded((performance.now() - startedAt) / 1_000),
-      ...{ handoffs, readers, starvation },
-      budgets: budgets(handoffs, readers, starvation),
+      ...{ handoffs, readers, starvation, counting },
+      budgets: budgets({ handoffs, readers, starvation, counting }),
     };
   });
 }
@@ -87,11 +90,9 @@ async function measureHandoffs(bench: Bench, holdMs: number): Promise<ShareHando
   }));
 }
 
-function budgets(
-  handoffs: readonly ShareHandoff[],
-  readers: ReaderBatch,
-  starvation: Starvation,
-): BudgetLine[] {
+type Figures = Pick<PrimitiveResults, 'handoffs' | 'readers' | 'starvation' | 'counting'>;
+
+function budgets({ handoffs, readers, starvation, counting }: Figures): BudgetLine[] {
   const line = (budget: string, relation: '≤' | '=', limit: number, value: number): BudgetLine => {
     return { budget, relation, limit, value, met: relation === '=' ? value === limit : value <= limit };
   };
@@ -101,6 +102,8 @@ function budgets(
     ),
     line(`scripts that grant to ${readers.readers} readers`, '=', 1, readers.scripts),
     line('small requests that overtook a big one', '=', 0, starvation.overtakes),
+    line(`items left of ${counting.items} that were counted down`, '=', 0, counting.left),
+    line('decrements that were told to be the last one', '=', 1, counting.lasts),
     line(
       'overlapping holds',
       '=',
