@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from '../core/clock.ts';
+import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import { LockArgumentError } from '../errors.ts';
 
 // The real one, kept from the start: a test may put a fake in its place.
@@ -37,6 +37,11 @@ export class ManualClock implements Clock {
     const armed = { instant: instant > this.#now ? instant : this.#now + SOONEST_MS, task };
     if (armed.instant !== Number.POSITIVE_INFINITY) this.#armed.add(armed);
     return { cancel: () => void this.#armed.delete(armed) };
+  }
+
+  /** Resolves when the clock has been moved by `ms` (0 or more): work that takes time. Rejects with `LockArgumentError`. */
+  async sleep(ms: number): Promise<void> {
+    await pause(this, checkMs(ms)).done;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   LockArgumentError,
   LockClosedError,
@@ -68,6 +68,18 @@ describe('the clients of a test kit', () => {
     await kit.clock.advance(1_000);
     expect(signal.reason).toMatchObject({ reason: 'expired' });
     expect((await waiting).remaining).toBe(30_000 - 302);
+  });
+
+  it('get along with fake timers of the runner', async () => {
+    vi.useFakeTimers();
+    try {
+      const lock = (await kit.client().creator('name').acquire(1_000)).autoRefresh();
+      await vi.advanceTimersByTimeAsync(60_000);
+      await kit.clock.advance(60_000);
+      expect(await lock.isHeld()).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('behave the same in every run', async () => {

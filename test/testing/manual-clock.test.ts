@@ -46,6 +46,21 @@ describe('the manual clock of these tests', () => {
     expect(ran).toEqual(Array(4).fill('due at 150'));
   });
 
+  it('sleeps by its own time, and refuses to go back', async () => {
+    const sleeping = clock.sleep(50).then(note('awake'));
+    await clock.advance(49);
+    expect(ran).toEqual([]);
+    await Promise.all([clock.advance(10), clock.advance(1), sleeping]);
+    expect(ran).toEqual(['awake at 150']);
+    expect(clock.now()).toBe(159);
+    for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      await expect(clock.advance(ms)).rejects.toThrow('ms must be');
+      await expect(clock.sleep(ms)).rejects.toThrow('ms must be');
+      expect(() => clock.stall(ms)).toThrow('ms must be');
+    }
+    expect(clock.now()).toBe(159);
+  });
+
   it('counts what is armed: not what has run, was cancelled, or never comes', async () => {
     clock.callAt(Number.POSITIVE_INFINITY, note('never'));
     expect(clock.pending).toBe(0);

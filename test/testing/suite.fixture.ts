@@ -4,7 +4,7 @@ import { memoryBackend } from '../../src/index.ts';
 import { lockConformance } from '../../src/testing/kit.ts';
 
 // What somebody writes who has a backend of their own. Alone in its space, each client has the lock to itself.
-const space = process.argv.includes('--broken') ? undefined : randomUUID();
+const space = process.env.BROKEN ? undefined : randomUUID();
 lockConformance(
   { title: 'memory', connect: () => memoryBackend(space === undefined ? {} : { space }) },
   runner,

@@ -17,16 +17,29 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 
 /** Runs the fixture as its author would, with nothing but Node. */
-function nodeTest(...args: string[]) {
-  const file = 'test/testing/suite.fixture.ts';
-  return run(process.execPath, ['--import', 'tsx', '--test-reporter', 'tap', ...args, file], { cwd: ROOT });
+function nodeTest(env: Record<string, string>, ...options: string[]) {
+  const args = ['--import', 'tsx', '--test-reporter', 'tap', ...options, '--test'];
+  const settings = { cwd: ROOT, env: { ...process.env, ...env } };
+  return run(process.execPath, [...args, 'test/testing/suite.fixture.ts'], settings);
 }
 
 describe('the suite under node:test', () => {
   it('passes with the backend in memory', async () => {
-    const { stdout } = await nodeTest('--test');
+    const { stdout } = await nodeTest({});
     expect(stdout).toMatch(/^# fail 0$/m);
     expect(Number(stdout.match(/^# pass (\d+)$/m)?.[1])).toBe(3 * 28 + 29);
+  }, 60_000);
+
+  it('fails with one that lets everybody in', async () => {
+    const pattern = '--test-name-pattern=^refuses a lock that is held|^grants a free lock at once';
+    const failure: unknown = await nodeTest({ BROKEN: 'yes' }, pattern).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 1 });
+    const { stdout } = failure as { stdout: string };
+    // In each of the kinds.
+    expect([stdout.match(/^# pass \d+$/m)?.[0], stdout.match(/^# fail \d+$/m)?.[0]]).toEqual([
+      '# pass 3',
+      '# fail 3',
+    ]);
   }, 60_000);
 });
 
