@@ -183,7 +183,8 @@ describe('several locks at once', () => {
     await clock.advance(0);
     const locks = seen.value as MultiLock;
     expect(locks.remaining).toBeGreaterThan(VALID * 0.75);
-    // From here on it is the caller who refreshes.
+    // From here on it is the caller who refreshes, and learns of a loss.
+    for (const { signal } of client.held) expect(getEventListeners(signal, 'abort')).toEqual([]);
     backend.calls.length = 0;
     await clock.advance(VALID);
     expect(backend.count('refresh')).toBe(0);
@@ -208,12 +209,15 @@ describe('several locks at once', () => {
   it('are refused at once, and the wait ends, when one is lost meanwhile', async () => {
     await (await other.creator('b').acquire(TTL)).autoRefresh();
     const seen = follow(client.acquireAll(['a', 'b'], TTL));
+    const patient = follow(client.creator('b').acquire(TTL));
     await clock.advance(TTL / 2);
     await backend.memory.forceRelease('a');
     await clock.advance(0);
     expect(seen.error).toBeInstanceOf(LockLostError);
     expect(seen.error).toMatchObject({ lockName: 'a', reason: 'forced' });
-    expect((await backend.memory.inspect('b')).waiters).toBe(0);
+    // The other wait of this client goes on.
+    expect((await backend.memory.inspect('b')).waiters).toBe(1);
+    expect(patient).toEqual({});
   });
 
   it('are refused at once when the one that was waited for is lost as it comes, while another is held', async () => {
@@ -485,7 +489,9 @@ describe.each(properties)('random sets of locks on $title', (engine) => {
         });
         if (patience !== null) void turns(patience).then(() => abort.abort('gave up'));
         const locks = await asked.catch((error: unknown) => {
-          if (error !== 'gave up' && !(error instanceof LockTimeoutError)) throw error;
+          // On a slow machine the server does not answer within 5 ms.
+          const late = waitTimeout === 5 && error instanceof LockBackendError;
+          if (error !== 'gave up' && !(error instanceof LockTimeoutError || late)) throw error;
         });
         if (!locks) return;
         had += 1;
