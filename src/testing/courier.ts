@@ -1,5 +1,6 @@
-import type { Canceller, Grant, LeaseRequest } from '../core/backend.ts';
+import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
+import { ForwardedRequest } from '../core/forwarded-request.ts';
 import { LockCapacityError, LockTimeoutError } from '../errors.ts';
 
 /** What a courier needs to know beside the request. */
@@ -16,30 +17,14 @@ export interface CourierOrder {
 }
 
 /** Takes a request to the server at once and brings its answer later; what the client decides by itself takes no time. */
-export class Courier implements LeaseRequest, Canceller {
-  readonly name: string;
-  readonly ttlMs: number;
-  readonly units: number;
-  readonly capacity: number;
-  readonly deadline: number;
-  readonly askedAt: number;
-  /** The server's end of it. */
-  canceller: Canceller | undefined;
-  readonly #request: LeaseRequest;
+export class Courier extends ForwardedRequest {
   readonly #order: CourierOrder;
   /** Of an answer that is on its way. */
   #onTheWay: { readonly alarms: readonly Alarm[]; readonly grant: Grant | undefined } | undefined;
 
   constructor(request: LeaseRequest, order: CourierOrder) {
-    this.name = request.name;
-    this.ttlMs = request.ttlMs;
-    this.units = request.units;
-    this.capacity = request.capacity;
-    this.deadline = request.deadline;
-    this.askedAt = request.askedAt;
-    this.#request = request;
+    super(request);
     this.#order = order;
-    request.canceller = this;
   }
 
   cancel(reason: unknown): void {
@@ -50,22 +35,22 @@ export class Courier implements LeaseRequest, Canceller {
   granted(grant: Grant): void {
     this.#bring(() => {
       this.#order.delivered(grant);
-      this.#request.granted(grant);
+      this.inner.granted(grant);
     }, grant);
   }
 
-  refused(): void {
-    this.#bring(() => this.#request.refused());
+  override refused(): void {
+    this.#bring(() => this.inner.refused());
   }
 
-  failed(reason: unknown): void {
+  override failed(reason: unknown): void {
     if (reason instanceof LockCapacityError) this.answer(reason);
-    else this.#request.failed(reason);
+    else this.inner.failed(reason);
   }
 
   /** The server's own answer is this error. */
   answer(error: unknown): void {
-    this.#bring(() => this.#request.failed(error));
+    this.#bring(() => this.inner.failed(error));
   }
 
   #bring(deliver: () => void, grant?: Grant): void {
@@ -86,7 +71,7 @@ export class Courier implements LeaseRequest, Canceller {
     const grant = this.#onTheWay?.grant;
     this.#forget();
     if (grant) this.#order.undeliverable(grant);
-    this.#request.failed(reason);
+    this.inner.failed(reason);
   }
 
   #forget(): void {

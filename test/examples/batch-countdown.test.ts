@@ -1,20 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { startRedis } from '../support/redis-server.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-async function example(...args: string[]): Promise<{ code: number; lines: string[] }> {
-  const file = 'examples/batch-countdown/main.ts';
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { cwd: ROOT });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, lines: output.trim().split('\n') };
-}
+import { runExample } from './run-example.ts';
 
 /** Each item once, all numbers of what is left, and only then the end. */
 function expectCountdown(lines: readonly string[]): void {
@@ -30,14 +17,14 @@ function expectCountdown(lines: readonly string[]): void {
 
 describe('the batch countdown', () => {
   it('runs in memory', async () => {
-    const { code, lines } = await example();
+    const { code, lines } = await runExample('batch-countdown');
     expectCountdown(lines);
     expect(code).toBe(0);
   });
 
   it('runs on Redis, and leaves no counter there', async () => {
     await using server = await startRedis();
-    const { code, lines } = await example('--redis', server.url);
+    const { code, lines } = await runExample('batch-countdown', '--redis', server.url);
     expectCountdown(lines);
     expect(code).toBe(0);
     const redis = new Redis(server.url);
@@ -52,7 +39,7 @@ describe('the batch countdown', () => {
   it('says in one line that the server cannot be used', async () => {
     const server = await startRedis();
     await server.stop();
-    const { code, lines } = await example('--redis', server.url);
+    const { code, lines } = await runExample('batch-countdown', '--redis', server.url);
     expect(code).toBe(2);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^batch countdown: Redis does not answer/);

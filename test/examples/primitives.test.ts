@@ -1,31 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { startRedis } from '../support/redis-server.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-interface Ran {
-  readonly code: number;
-  readonly output: string;
-}
-
-async function run(example: string, ...args: string[]): Promise<Ran> {
-  const file = `examples/${example}/main.ts`;
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { cwd: ROOT });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, output };
-}
+import { type Ran, runExample } from './run-example.ts';
 
 /** Runs an example in memory, then on Redis, where it must leave no lock behind. */
 async function runBoth(example: string): Promise<Ran[]> {
-  const inMemory = await run(example);
+  const inMemory = await runExample(example);
   await using server = await startRedis();
-  const onRedis = await run(example, '--redis', server.url);
+  const onRedis = await runExample(example, '--redis', server.url);
   const redis = new Redis(server.url);
   // What is left of a lock is its fence.
   const records = await Promise.all((await redis.keys('baton:*')).map((key) => redis.get(key)));
@@ -79,6 +61,6 @@ describe('the examples of several processes', () => {
   }, 60_000);
 
   it.each(['transfer', 'leader', 'job-steps'])('%s takes no other arguments', async (example) => {
-    expect((await run(example, '--rediss')).code).not.toBe(0);
+    expect((await runExample(example, '--rediss')).code).not.toBe(0);
   });
 });

@@ -101,6 +101,23 @@ local ms = (us - us % 1000) / 1000
 `;
 
 /**
+ * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
+ * Returns nil from the function that it is part of when the server refuses that.
+ */
+export const TELL_GRANT = `
+  local nextFence, fenceText = us, now
+  if fence >= us then
+    nextFence = fence + 1
+    fenceText = string.format('%.0f', nextFence)
+  end
+  local told = 1
+  if inbox then
+    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    if type(told) ~= 'number' then return nil end
+  end
+`;
+
+/**
  * `save(fenceText)` writes the record: held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
  * While somebody watches, it publishes the state, `<server time, µs> <waiters> <record>`; when nobody listens any more,
  * the mark goes.
@@ -123,16 +140,7 @@ local function save(fenceText)
   redis.call('SET', KEYS[1], text, 'PX', life)
 end
 local function grant(owner, ttl, line, inbox)
-  local nextFence, fenceText = us, now
-  if fence >= us then
-    nextFence = fence + 1
-    fenceText = string.format('%.0f', nextFence)
-  end
-  local told = 1
-  if inbox then
-    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
-    if type(told) ~= 'number' then return nil end
-  end
+  ${TELL_GRANT}
   if told > 0 then
     fence, leaseEnd, holder = nextFence, ms + ttl, owner
     if mark ~= 'w' then mark = line end

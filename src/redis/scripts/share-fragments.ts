@@ -1,4 +1,4 @@
-import { FOREIGN } from './fragments.ts';
+import { FOREIGN, TELL_GRANT } from './fragments.ts';
 
 /**
  * Lua that the scripts for shares have in common: semaphores and read-write locks, of which several units may be out. The
@@ -79,16 +79,7 @@ local function extend(leaseEnd)
   end
 end
 local function lend(owner, ttl, units, inbox)
-  local nextFence, fenceText = us, now
-  if fence >= us then
-    nextFence = fence + 1
-    fenceText = string.format('%.0f', nextFence)
-  end
-  local told = 1
-  if inbox then
-    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
-    if type(told) ~= 'number' then return nil end
-  end
+  ${TELL_GRANT}
   if told > 0 then
     fence, used = nextFence, used + units
     local leaseEnd = ms + ttl
