@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Bench, Settings } from '../bench.ts';
-import { SHARES } from '../contestants/registry.ts';
+import { OURS, SHARES } from '../contestants/registry.ts';
 import { rounded, type Series } from '../measure/series.ts';
 import { REPORT_DIR } from '../reporting/files.ts';
 import { describeHost, type Host } from '../reporting/machine.ts';
@@ -46,8 +46,9 @@ const MOST_HOPS = 1.5;
 /** Measures semaphores, read-write locks and counters on a server of their own. */
 export async function measurePrimitives(settings: Settings): Promise<PrimitiveResults> {
   const startedAt = performance.now();
-  return onStage(settings, [SHARES.pairs, SHARES.writers], async (bench) => {
-    bench.progress.expect(2 + HOLDS_MS.length * (settings.rounds * 3 + 2) + settings.rounds * 2 + 1);
+  // A mutex beside them, to compare with.
+  return onStage(settings, [OURS, SHARES.pairs, SHARES.writers], async (bench) => {
+    bench.progress.expect(3 + HOLDS_MS.length * (settings.rounds * 4 + 3) + settings.rounds * 2 + 1);
     await warmUpHandoff(bench);
     const handoffs: ShareHandoff[] = [];
     for (const holdMs of HOLDS_MS) handoffs.push(...(await measureHandoffs(bench, holdMs)));
@@ -96,8 +97,9 @@ function budgets({ handoffs, readers, starvation, counting }: Figures): BudgetLi
   const line = (budget: string, relation: '≤' | '=', limit: number, value: number): BudgetLine => {
     return { budget, relation, limit, value, met: relation === '=' ? value === limit : value <= limit };
   };
+  const shares = handoffs.filter(({ kind }) => kind !== OURS.id);
   return [
-    ...handoffs.map(({ kind, holdMs, overHop }) =>
+    ...shares.map(({ kind, holdMs, overHop }) =>
       line(`handoff of ${kind}, hold ${holdMs} ms, p50, over a bare hop`, '≤', MOST_HOPS, overHop.median),
     ),
     line(`scripts that grant to ${readers.readers} readers`, '=', 1, readers.scripts),
