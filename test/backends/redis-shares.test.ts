@@ -232,6 +232,29 @@ describe('the dead in line', () => {
   });
 });
 
+it.each([2, 3])(
+  'row 13: who may not tell the next of %i in line leaves it at its place, and the units free',
+  async (units) => {
+    const [one, two, three] = semaphores(3);
+    await redis.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', '+@all', '-spublish', 'resetchannels');
+    const mute = new Redis(server.port, server.host, { username: 'mute', password: 'any' });
+    const keys = [RECORD, QUEUE, HOLDERS];
+    await mute.eval(scripts.acquireShare.lua, 3, ...keys, 'mute:1:60000:1', TTL, units, 3);
+    const kept = units === 2 ? await one.acquire(TTL) : undefined;
+    const waiting = two.acquire(TTL, WAIT, { units });
+    await queued(1);
+    const releasing = mute.eval(scripts.releaseShare.lua, 3, ...keys, 'mute:1:60000:1');
+    await expect(releasing).rejects.toThrow('BATONDENIED');
+    mute.disconnect();
+    await queued(1);
+    expect(await redis.pttl(QUEUE)).toBeGreaterThan(0);
+    // Whoever comes next, and may tell, hands over.
+    expect(await three.tryAcquire(TTL, { units: 3 })).toBeNull();
+    expect((await waiting).units).toBe(units);
+    await kept?.release();
+  },
+);
+
 describe('a lease that runs out', () => {
   it('is handed on when somebody asks, one after the other', async () => {
     const [one, two, three] = semaphores(2);

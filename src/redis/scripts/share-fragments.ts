@@ -122,16 +122,26 @@ export const SERVE = `
 local function serve(self)
   local dropped, mine = 0, false
   while used < capacity do
-    local owner = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+    -- Where all units are there, the head gets what it wants.
+    local all = used == 0
+    local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0)
+    local owner = head[1]
     if not owner then return 'empty', mine end
     local client, ttl, units = string.match(owner, '^([^:]+):[^:]+:(%d+):(%d+)$')
     local told = 0
-    if client then
-      if used + units > capacity then break end
+    if client and used + units <= capacity then
       told = lend(owner, ttl, units, owner ~= self and inboxes .. client)
-      if not told then return 'denied', mine end
+      if not told then
+        if all then
+          redis.call('ZADD', KEYS[2], head[2], owner)
+          redis.call('PEXPIRE', KEYS[2], queueTtl)
+        end
+        return 'denied', mine
+      end
+    elseif client and not all then
+      break
     end
-    redis.call('ZREM', KEYS[2], owner)
+    if not all then redis.call('ZREM', KEYS[2], owner) end
     if told == 0 then dropped = dropped + 1 elseif owner == self then mine = true end
     if dropped == 1000 then return 'more', mine end
   end
