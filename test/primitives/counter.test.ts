@@ -3,11 +3,8 @@ import {
   type Counter,
   CounterExpiredError,
   CounterOverflowError,
-  LockArgumentError,
-  LockClient,
   LockClosedError,
   LockTimeoutError,
-  memoryBackend,
 } from '../../src/index.ts';
 import { ENGINES } from '../conformance/engines.ts';
 import { until } from '../support/wait.ts';
@@ -208,45 +205,3 @@ describe.each(ENGINES.filter(({ folder }) => folder === 'memory' || folder === '
     });
   },
 );
-
-describe('arguments', () => {
-  it.each([
-    ['ttl', {}],
-    ['ttl', { ttl: 9 }],
-    ['ttl', { ttl: 2_147_483_648 }],
-    ['ttl', { ttl: 10.5 }],
-    ['group', { ttl: 10, group: 'a/b' }],
-    ['options', 30_000],
-  ])('of `counter` are checked at once: %s', (argument, options) => {
-    const client = new LockClient(memoryBackend());
-    const make = () => client.counter('checked', options as { ttl: number });
-    expect(make).toThrow(LockArgumentError);
-    expect(make).toThrow(argument);
-    expect(() => client.counter('', { ttl: 10 })).toThrow('name');
-  });
-
-  it('of all methods are checked before anything is sent', async () => {
-    const backend = memoryBackend();
-    const untouchable = new Proxy(backend, {
-      get: (target, key) =>
-        key === 'counters'
-          ? { step: () => expect.unreachable(), wait: () => expect.unreachable() }
-          : Reflect.get(target, key, target),
-    });
-    const counter = new LockClient(untouchable).counter('checked', { ttl: 10 });
-    const bad = [-1, 0.5, MOST + 1, Number.NaN, '1', null] as number[];
-    for (const value of bad) {
-      for (const call of [counter.set(value), counter.increment(value), counter.decrement(value)]) {
-        await expect(call).rejects.toThrow(LockArgumentError);
-      }
-    }
-    await expect(counter.set(undefined as never)).rejects.toMatchObject({ argument: 'value' });
-    for (const timeout of [-1, Number.NaN, 2_147_483_648, '5' as never]) {
-      await expect(counter.wait(timeout)).rejects.toMatchObject({ argument: 'timeout' });
-    }
-    await expect(counter.wait(5, new AbortController().signal as never)).rejects.toMatchObject({
-      argument: 'options',
-    });
-    await expect(counter.wait(5, { signal: 'x' as never })).rejects.toMatchObject({ argument: 'signal' });
-  });
-});
