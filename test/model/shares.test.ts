@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MOST_UNITS } from '../../src/core/arguments.ts';
 import { supportsCapacity } from '../support/supports.ts';
-import { MEMBERS, Model, type Real, type Resource, shareHistories } from './share-commands.ts';
+import { MEMBERS, shareHistories } from './share-commands.ts';
+import { Model, type Real, type Resource } from './share-model.ts';
 import { memoryWorld, redisWorld } from './world.ts';
 
 const worlds = [memoryWorld(), redisWorld()].filter(({ folder }) => supportsCapacity(folder));
