@@ -19,7 +19,7 @@ export default defineConfig({
           ...shared,
           name: 'ioredis 5',
           env: { IOREDIS_MAJOR: '5' },
-          include: ['test/{conformance,backends,faults,model}/**/*.test.ts'],
+          include: ['test/{conformance,backends,faults,model,primitives}/**/*.test.ts'],
         },
       },
     ],

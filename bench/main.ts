@@ -8,6 +8,9 @@ import { faultTables } from './engines/faults.ts';
 import { measureEngines, readEngines, writeEngines } from './engines/run.ts';
 import { checkTable, costTable, latencyTable } from './engines/tables.ts';
 import { gate } from './gate.ts';
+import { updatePrimitiveDocs } from './primitives/docs.ts';
+import { measurePrimitives, writePrimitives } from './primitives/run.ts';
+import { primitiveTables } from './primitives/tables.ts';
 import { budgetTable } from './reporting/budget-table.ts';
 import { REPORT_DIR, readResults, writeReport } from './reporting/files.ts';
 import { describeMachine, packageVersions } from './reporting/machine.ts';
@@ -107,9 +110,23 @@ program
     for (const table of await faultTables()) console.log(`${toTerminal(table)}\n`);
   });
 program
+  .command('primitives')
+  .description('semaphores, read-write locks and counters; a run that is not a quick one becomes the docs')
+  .option('--quick', 'shorter: for a look, not for conclusions')
+  .action(async ({ quick = false }: { quick?: boolean }) => {
+    const results = await measurePrimitives(quick ? QUICK : FULL);
+    for (const table of primitiveTables(results)) console.log(`${toTerminal(table)}\n`);
+    if (!quick) writePrimitives(results);
+    console.log(`${Math.round(results.seconds)} s in all`);
+    process.exitCode = results.budgets.every(({ met }) => met) ? 0 : 1;
+  });
+program
   .command('docs')
-  .description('puts the committed figures of the engines into docs/')
-  .action(() => updateDocs(readEngines()));
+  .description('puts the committed figures of engines and primitives into docs/')
+  .action(() => {
+    updateDocs(readEngines());
+    updatePrimitiveDocs();
+  });
 program
   .command('readme')
   .description('puts the committed results into the README')

@@ -78,6 +78,11 @@ export class BenchServer {
     return (await this.#redis.keys(`*${text}*`)).length;
   }
 
+  /** How many sharded channels with this text in their name somebody listens to. */
+  async listeners(text: string): Promise<number> {
+    return ((await this.#redis.pubsub('SHARDCHANNELS', `*${text}*`)) as string[]).length;
+  }
+
   /** How many clients are connected. */
   async connections(): Promise<number> {
     return Number((await this.#info('clients')).get('connected_clients'));

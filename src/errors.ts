@@ -40,14 +40,14 @@ export class LockArgumentError extends LockError {
   }
 }
 
-/** The lock was not to be had within the wait timeout. */
+/** The lock was not to be had, or the counter did not reach 0, within the timeout. */
 export class LockTimeoutError extends LockError {
   readonly code = 'ERR_LOCK_TIMEOUT';
   /** How long the caller waited, in ms. */
   readonly waited: number;
 
-  constructor(lockName: string, waited: number) {
-    super(`lock ${describe(lockName)} was not granted within ${Math.round(waited)} ms`, lockName);
+  constructor(lockName: string, waited: number, what = `lock ${describe(lockName)} was not granted`) {
+    super(`${what} within ${Math.round(waited)} ms`, lockName);
     this.waited = waited;
   }
 }
@@ -125,6 +125,54 @@ export class QuorumError extends LockBackendError {
 
 function isLasting(error: Error): error is LockBackendError {
   return error instanceof LockBackendError && !error.retryable;
+}
+
+/** The name is in use with another capacity: as a mutex, as a semaphore of another size, as a read-write lock. */
+export class LockCapacityError extends LockError {
+  readonly code = 'ERR_LOCK_CAPACITY';
+  /** The capacity that was asked for. */
+  readonly wanted: number;
+  /** The capacity with which others use it now. */
+  readonly actual: number;
+
+  constructor(lockName: string, wanted: number, actual: number) {
+    super(`lock ${describe(lockName)} is in use with a capacity of ${actual}, not ${wanted}`, lockName);
+    this.wanted = wanted;
+    this.actual = actual;
+  }
+}
+
+/** The engine cannot do what was asked for. Thrown before anything is sent. */
+export class LockUnsupportedError extends LockError {
+  readonly code = 'ERR_LOCK_UNSUPPORTED';
+  /** What `backend.kind` says. */
+  readonly kind: string;
+
+  constructor(what: string, kind: string, lockName?: string) {
+    super(`${what} cannot be had on ${kind}`, lockName);
+    this.kind = kind;
+  }
+}
+
+/**
+ * A counter was counted down, or waited for, that is not there: it has expired, was deleted, or was never set. How much
+ * of the work was left is not known any more.
+ */
+export class CounterExpiredError extends LockError {
+  readonly code = 'ERR_COUNTER_EXPIRED';
+
+  constructor(counterName: string) {
+    super(`counter ${describe(counterName)} has expired, was deleted, or was never set`, counterName);
+  }
+}
+
+/** A counter would have gone beyond `Number.MAX_SAFE_INTEGER`. It was left as it was. */
+export class CounterOverflowError extends LockError {
+  readonly code = 'ERR_COUNTER_OVERFLOW';
+
+  constructor(counterName: string, value: number, by: number) {
+    super(`counter ${describe(counterName)} cannot go from ${Math.max(value, 0)} up by ${by}`, counterName);
+  }
 }
 
 /** The creator or client was closed, or the lease was already released. */

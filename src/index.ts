@@ -1,29 +1,42 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
-export { LockClient } from './client.ts';
+export { LockClient, type ReadWriteLock } from './client.ts';
+export type { GroupOptions, WaitOptions } from './core/arguments.ts';
 export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
+export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
+export type { LockJson } from './core/handover.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,
+  CounterExpiredError,
+  CounterOverflowError,
   LockArgumentError,
   LockBackendError,
+  LockCapacityError,
   LockClosedError,
   LockError,
   LockLostError,
   LockTimeoutError,
+  LockUnsupportedError,
   type LossReason,
   QuorumError,
   ReplicationError,
   type ServerError,
 } from './errors.ts';
 export {
+  type AcquireOptions,
   type CloseOptions,
   type CreatorOptions,
   LockCreator,
   type TryOptions,
-  type WaitOptions,
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
+export type { AcquireAllOptions } from './primitives/acquire-all.ts';
+export { Counter, type CounterOptions } from './primitives/counter.ts';
+export type { CampaignOptions, Election } from './primitives/election.ts';
+export type { Leader } from './primitives/leaders.ts';
+export type { Leadership } from './primitives/leadership.ts';
+export type { MultiLock } from './primitives/multi-lock.ts';
 export type { RedisBackendOptions, ReplicaOptions } from './redis/options.ts';
 export { redisBackend, redlockBackend } from './redis-backends.ts';
 export type { RedlockBackendOptions } from './redlock/options.ts';

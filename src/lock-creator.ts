@@ -1,32 +1,34 @@
 import {
   checkDuration,
   checkFunction,
-  checkGroup,
   checkInteger,
-  checkName,
+  checkLockName,
   checkOptions,
   checkSignal,
   checkTtl,
+  checkUnits,
   checkWaitTimeout,
+  type GroupOptions,
+  type WaitOptions,
 } from './core/arguments.ts';
 import type { LockBackend, LockState } from './core/backend.ts';
 import type { Lock } from './core/lock.ts';
+import type { Asked } from './core/request.ts';
 import { Session } from './core/session.ts';
-import { Watch } from './core/watch.ts';
-import { LockBackendError } from './errors.ts';
+import { LockBackendError, LockUnsupportedError } from './errors.ts';
 import { type LockSource, openSession } from './source.ts';
 
 const MOST_RETRIES = 1_000_000;
 const DEFAULT_BACKOFF_MS = 100;
 
-/** Options of every call that waits. */
-export interface WaitOptions {
-  /** Ends the wait; the call rejects with the signal's reason. */
-  signal?: AbortSignal;
+/** Options of `acquire` and `using`. */
+export interface AcquireOptions extends WaitOptions {
+  /** How many units to take at once, 1 … the capacity; as many as the creator was made for by default. */
+  units?: number;
 }
 
 /** Options of `tryAcquire`. */
-export interface TryOptions extends WaitOptions {
+export interface TryOptions extends AcquireOptions {
   /** How many further tries, 0 … 1 000 000. 0 by default. */
   retries?: number;
   /** Upper bound of the first pause in ms, doubled with each try. 100 by default. */
@@ -34,9 +36,11 @@ export interface TryOptions extends WaitOptions {
 }
 
 /** Options of a creator. */
-export interface CreatorOptions {
-  /** Puts the name into a group: the lock is then named `<group>/<name>`. */
-  group?: string;
+export interface CreatorOptions extends GroupOptions {
+  /** How many units of the name may be out at once: 1 (a mutex, the default) … 2 147 483 647. */
+  capacity?: number;
+  /** How many units one acquire takes, 1 … `capacity`. 1 by default. */
+  units?: number;
 }
 
 /** Options of `close`. */
@@ -49,32 +53,41 @@ export interface CloseOptions {
 export class LockCreator {
   /** Name of the lock, with its group. */
   readonly name: string;
+  /** How many units of the name may be out at once; 1 for a mutex. */
+  readonly capacity: number;
+  readonly #units: number;
   readonly #session: Session;
   readonly #ownsSession: boolean;
 
   /**
    * `name` is well-formed Unicode of 1 to 512 bytes in UTF-8. All creators made from one ioredis instance share
    * one pair of connections: the instance, and a subscriber that is opened when somebody first has to wait.
-   * Throws `LockArgumentError`.
+   * Throws `LockArgumentError`, and `LockUnsupportedError` for a capacity above 1 where the engine has only mutexes.
    */
   constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
-    const { group } = checkOptions(options);
-    checkName(name);
-    this.name = group === undefined ? name : checkName(`${checkGroup(group)}/${name}`, 'group/name');
+    const { group, capacity = 1, units = 1 } = checkOptions(options);
+    this.name = checkLockName(name, group);
+    this.capacity = checkUnits(capacity, 'capacity');
+    this.#units = checkUnits(units, 'units', capacity);
     this.#ownsSession = !(source instanceof Session);
     this.#session = source instanceof Session ? source : openSession(source);
+    const { kind, supports } = this.#session.backend;
+    if (capacity === 1 || supports.capacity) return;
+    if (this.#ownsSession) void this.#session.close(false);
+    throw new LockUnsupportedError(`a capacity of ${capacity}`, kind, this.name);
   }
 
   /**
    * Takes the lock, waiting in line if need be: first come, first served, across processes. `ttl` is an integer of
    * 10 … 2 147 483 647 ms; `waitTimeout` is 0 (one try) … 2 147 483 647 ms, or Infinity. Rejects with
-   * `LockTimeoutError`, the signal's reason, `LockBackendError`, `LockClosedError`, `LockArgumentError`.
+   * `LockTimeoutError`, the signal's reason, `LockBackendError`, `LockCapacityError`, `LockClosedError`,
+   * `LockArgumentError`.
    */
-  acquire(ttl: number, waitTimeout = Number.POSITIVE_INFINITY, options?: WaitOptions): Promise<Lock> {
+  acquire(ttl: number, waitTimeout = Number.POSITIVE_INFINITY, options?: AcquireOptions): Promise<Lock> {
     // Not an async function: each promise between the server's answer and the caller takes its time.
     try {
       const signal = options === undefined ? undefined : checkSignal(checkOptions(options).signal);
-      return this.#session.acquire(this.name, checkTtl(ttl), checkWaitTimeout(waitTimeout), this, signal);
+      return this.#session.acquire(this.#asked(ttl, checkWaitTimeout(waitTimeout), options?.units), signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -83,15 +96,15 @@ export class LockCreator {
   /**
    * Takes the lock if it is free and nobody is in line for it, else resolves with null; never queues. With
    * `retries` it tries again after pauses that grow exponentially from `backoff` ms, with full jitter. Rejects with
-   * the signal's reason, `LockBackendError`, `LockClosedError`, `LockArgumentError`.
+   * the signal's reason, `LockBackendError`, `LockCapacityError`, `LockClosedError`, `LockArgumentError`.
    */
   async tryAcquire(ttl: number, options?: TryOptions): Promise<Lock | null> {
-    const { retries = 0, backoff = DEFAULT_BACKOFF_MS, signal } = checkOptions(options);
+    const { retries = 0, backoff = DEFAULT_BACKOFF_MS, signal, units } = checkOptions(options);
     const retry = {
       retries: checkInteger(retries, 'retries', 0, MOST_RETRIES, ''),
       backoff: checkDuration(backoff, 'backoff'),
     };
-    return this.#session.tryAcquire(this.name, checkTtl(ttl), retry, this, checkSignal(signal));
+    return this.#session.tryAcquire(this.#asked(ttl, 0, units), retry, checkSignal(signal));
   }
 
   /**
@@ -103,7 +116,7 @@ export class LockCreator {
     ttl: number,
     waitTimeout: number,
     task: (lock: Lock) => T | PromiseLike<T>,
-    options?: WaitOptions,
+    options?: AcquireOptions,
   ): Promise<T> {
     checkFunction(task, 'task');
     const lock = await this.acquire(ttl, waitTimeout, options);
@@ -149,17 +162,7 @@ export class LockCreator {
    */
   watch(options?: WaitOptions): AsyncIterableIterator<LockState> {
     const signal = checkSignal(checkOptions(options).signal);
-    return new Watch(this.#session.backend, this.name, (watch) => {
-      signal?.throwIfAborted();
-      this.#session.assertOpen(this);
-      const forget = this.#session.onClose(this, () => watch.stop({}));
-      const abort = (): void => watch.stop({ error: signal?.reason });
-      signal?.addEventListener('abort', abort);
-      return () => {
-        forget();
-        signal?.removeEventListener('abort', abort);
-      };
-    });
+    return this.#session.watch(this.name, this, signal);
   }
 
   /**
@@ -174,6 +177,13 @@ export class LockCreator {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #asked(ttl: number, waitMs: number, units = this.#units): Asked {
+    const { name, capacity } = this;
+    const share = capacity > 1 ? { units: checkUnits(units, 'units', capacity), capacity } : undefined;
+    if (!share && units !== 1) checkUnits(units, 'units', 1);
+    return { name, ttlMs: checkTtl(ttl), waitMs, scope: this, share };
   }
 
   get #backend(): LockBackend {

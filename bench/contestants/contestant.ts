@@ -12,7 +12,16 @@ export interface Connection {
   hold?(name: string, ttlMs: number): Promise<Lease>;
   /** Resolves when the server has seen all that was asked so far; needed by crowds, which only we are measured with. */
   settle?(name: string): Promise<void>;
+  /** A countdown that processes share; only we have one. */
+  counter?(name: string, ttlMs: number): Countdown;
   close(): Promise<void>;
+}
+
+export interface Countdown {
+  /** Resolves with what is left. */
+  decrement(): Promise<number>;
+  /** Resolves when nothing is left. */
+  wait(timeoutMs: number): Promise<void>;
 }
 
 export interface ConnectOptions {

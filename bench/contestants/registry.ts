@@ -105,10 +105,24 @@ export const ENGINE: Contestant = {
   load: async () => (await import('./engine.ts')).connect,
 };
 
+/** Ours as other things than a mutex. */
+export const SHARES = {
+  pairs: share('a semaphore of 3, by two', async () => (await import('./shares.ts')).connectPairs),
+  permits: share('a semaphore of 5', async () => (await import('./shares.ts')).connectPermits),
+  readers: share('readers', async () => (await import('./shares.ts')).connectReaders),
+  writers: share('writers', async () => (await import('./shares.ts')).connectWriters),
+};
+
+function share(id: string, load: Contestant['load']): Contestant {
+  return { id, kind: 'ours', note: 'ours', ioredis: true, load };
+}
+
 export const OURS = contestant('batonlock');
 
 export function contestant(id: string): Contestant {
-  const found = [...CONTESTANTS, BARE, ENGINE].find((candidate) => candidate.id === id);
+  const found = [...CONTESTANTS, BARE, ENGINE, ...Object.values(SHARES)].find(
+    (candidate) => candidate.id === id,
+  );
   if (!found) throw new Error(`there is no contestant "${id}"`);
   return found;
 }

@@ -34,6 +34,8 @@ export interface Tasks {
   keep: { params: { prefix: string; count: number; ttlMs: number }; result: Record<string, never> };
   /** Watches itself for a while. */
   observe: { params: { ms: number }; result: ObserveResult };
+  /** Consumers that count a batch down, and somebody who waits for the end of it. */
+  count: { params: CountParams; result: CountResult };
   /** What an uncontended acquisition leaves behind in the process. */
   footprint: { params: { pairs: number }; result: FootprintResult };
 }
@@ -76,6 +78,23 @@ export interface ContendResult {
   readonly released: number[];
   readonly fences: number[];
   readonly cpuUs: number;
+}
+
+export interface CountParams {
+  readonly name: string;
+  readonly consumers: number;
+  /** How many items each of them does. */
+  readonly items: number;
+  readonly ttlMs: number;
+}
+
+export interface CountResult {
+  /** How many of the items were told to be the last one. */
+  readonly lasts: number;
+  /** When the last one was asked for, if it was here. */
+  readonly lastAskedUs: number | null;
+  /** When who waits was told. */
+  readonly toldUs: number;
 }
 
 export interface CrowdParams {

@@ -4,6 +4,7 @@ import { connectRedis } from '../contestants/connect-redis.ts';
 import type { Connection } from '../contestants/contestant.ts';
 import { contestant } from '../contestants/registry.ts';
 import { contend } from '../tasks/contend.ts';
+import { count } from '../tasks/count.ts';
 import { expire, join, pass } from '../tasks/crowd.ts';
 import { drive, ping } from '../tasks/drive.ts';
 import { footprint } from '../tasks/footprint.ts';
@@ -47,6 +48,7 @@ const TASKS: { [T in TaskName]: (params: ParamsOf<T>) => Promise<ResultOf<T>> } 
   expire: async (params) => expire(await connection(), params),
   keep: async (params) => keep(await connection(), params),
   observe: async (params) => observe(params),
+  count: async (params) => count(await connection(), params),
   footprint: async (params) => footprint(await connection(), params),
 };
 

@@ -3,7 +3,21 @@ import { LockArgumentError } from '../errors.ts';
 const SHORTEST_TTL_MS = 10;
 const LONGEST_MS = 2_147_483_647;
 const LONGEST_NAME_BYTES = 512;
+/** The largest capacity. */
+export const MOST_UNITS = 2_147_483_647;
 const NAME_BOUNDS = `well-formed Unicode of 1 to ${LONGEST_NAME_BYTES} bytes in UTF-8`;
+
+/** Options of every call that waits. */
+export interface WaitOptions {
+  /** Ends the wait; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of everything that has a name. */
+export interface GroupOptions {
+  /** Puts the name into a group: the lock is then named `<group>/<name>`. */
+  group?: string;
+}
 
 /** Names: every accepted one maps to its own key. Lone surrogates would collide in UTF-8. */
 export function checkName(value: unknown, argument = 'name'): string {
@@ -11,6 +25,12 @@ export function checkName(value: unknown, argument = 'name'): string {
     throw new LockArgumentError(argument, value, NAME_BOUNDS);
   }
   return value;
+}
+
+/** The name of a lock, with its group if it has one. */
+export function checkLockName(name: unknown, group: unknown, argument = 'name'): string {
+  const checked = checkName(name, argument);
+  return group === undefined ? checked : checkName(`${checkGroup(group)}/${checked}`, `group/${argument}`);
 }
 
 function tooLong(name: string): boolean {
@@ -21,10 +41,10 @@ export function checkTtl(value: unknown, argument = 'ttl'): number {
   return checkInteger(value, argument, SHORTEST_TTL_MS, LONGEST_MS, 'ms');
 }
 
-export function checkWaitTimeout(value: unknown): number {
+export function checkWaitTimeout(value: unknown, argument = 'waitTimeout'): number {
   if (value === Number.POSITIVE_INFINITY) return value;
   if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_MS)) {
-    throw new LockArgumentError('waitTimeout', value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
+    throw new LockArgumentError(argument, value, `a number of 0 … ${LONGEST_MS} ms, or Infinity`);
   }
   return value;
 }
@@ -40,6 +60,11 @@ export function checkInteger(
     throw new LockArgumentError(argument, value, `an integer of ${least} … ${most} ${unit}`.trimEnd());
   }
   return value;
+}
+
+/** How many units a resource has, or somebody takes of it. */
+export function checkUnits(value: unknown, argument: string, most = MOST_UNITS): number {
+  return checkInteger(value, argument, 1, most, '');
 }
 
 /** A duration in whole ms, up to the longest TTL. */

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { CounterStore } from './counter-store.ts';
 
 /** Who is told when a caller gives up. */
 export interface Canceller {
@@ -13,8 +14,9 @@ export interface Canceller {
 export interface LeaseRequest {
   readonly name: string;
   readonly ttlMs: number;
-  /** How many units of the capacity to take; a mutex takes 1 of 1. */
+  /** How many units of the capacity to take, 1 … `capacity`; a mutex takes 1 of 1. */
   readonly units: number;
+  /** How many units of the name may be out at once. Who differs about it while it is in use fails with `LockCapacityError`. */
   readonly capacity: number;
   /** Local instant at which the caller stops waiting; Infinity for never. */
   readonly deadline: number;
@@ -25,15 +27,18 @@ export interface LeaseRequest {
   granted(grant: Grant): void;
   /** Only a try is refused: somebody else has the lock or is in line for it. */
   refused(): void;
-  /** With `LockTimeoutError`, `LockBackendError`, `LockClosedError` or the reason of the cancellation. */
+  /**
+   * With `LockTimeoutError`, `LockBackendError`, `LockCapacityError`, `LockClosedError` or the reason of the cancellation.
+   */
   failed(reason: unknown): void;
 }
 
-/** A lease that a backend has granted. The handle keeps `ttlMs` and `deadline` up to date as it refreshes. */
+/** A lease that a backend has granted. The handle keeps `units`, `ttlMs` and `deadline` up to date. */
 export interface Grant {
   readonly name: string;
   readonly owner: string;
   readonly fencingToken: number;
+  units: number;
   ttlMs: number;
   /** Local instant after which the lease must not be believed in. */
   deadline: number;
@@ -53,6 +58,7 @@ export interface Holder {
 /** A lock as the server sees it at one moment. */
 export interface LockState {
   readonly name: string;
+  /** The capacity with which the name is used now; 1 when nobody holds any of it or waits for it. */
   readonly capacity: number;
   readonly holders: readonly Holder[];
   /** How many waiters are queued, including those whose process has died since. */
@@ -70,11 +76,14 @@ export interface Observation {
 export interface LockBackend {
   readonly kind: string;
   readonly supports: {
+    /** More than one unit of a name: semaphores and read-write locks. */
     readonly capacity: boolean;
     readonly fencing: boolean;
     readonly fifo: boolean;
     readonly counters: boolean;
   };
+  /** Only of backends that support counters. */
+  readonly counters?: CounterStore;
   readonly clock: Clock;
   /** How far clocks may run apart, as a part of the TTL (0 … 1); 0.01 when left out. */
   readonly driftFactor?: number;
@@ -82,10 +91,20 @@ export interface LockBackend {
   acquire(request: LeaseRequest): void;
   /** One try, no queueing. */
   tryAcquire(request: LeaseRequest): void;
-  /** Starts the lease's TTL anew. False: certainly not ours any more; a throw: unknown. */
+  /**
+   * Starts the lease's TTL anew, also that of one which another process was granted and has handed to this one. False:
+   * certainly not ours any more; a throw: unknown.
+   */
   refresh(grant: Grant, ttlMs: number): Promise<boolean>;
+  /**
+   * Keeps `units` of the lease's units, fewer than it has, and hands the others on, in one step. False: certainly not
+   * ours any more; a throw: unknown. Only for backends that support `capacity`.
+   */
+  downgrade?(grant: Grant, units: number): Promise<boolean>;
   /** Ends the lease and hands the lock to the next in line. False: it was certainly not ours any more. */
   release(grant: Grant): Promise<boolean>;
+  /** Forgets a lease that another process goes on with, without telling the server. */
+  forget?(grant: Grant): void;
   /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
   onForced(grant: Grant, listener: () => void): () => void;
   inspect(name: string): Promise<LockState>;

@@ -1,9 +1,11 @@
-import { LockBackendError, LockClosedError, LockLostError, type LossReason } from '../errors.ts';
-import { checkDuration, checkOptions, checkTtl } from './arguments.ts';
+import { LockClosedError, LockLostError, type LossReason } from '../errors.ts';
+import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
 import { AutoRefresh } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
-import type { Alarm } from './clock.ts';
 import { leaseDeadline } from './deadline.ts';
+import type { LockJson } from './handover.ts';
+import { ignoreBackendError } from './ignore.ts';
+import { LossSignal } from './loss-signal.ts';
 
 /** Options of `lock.autoRefresh`. */
 export interface AutoRefreshOptions {
@@ -24,9 +26,8 @@ export class Lock {
   #lost: LockLostError | undefined;
   #releasing: Promise<void> | undefined;
   #refresher: AutoRefresh | undefined;
-  #controller: AbortController | undefined;
-  #deadlineAlarm: Alarm | undefined;
-  #unlisten: (() => void) | undefined;
+  #loss: LossSignal | undefined;
+  #handed: LockJson | undefined;
   #refreshes = 0;
 
   /** @internal */
@@ -51,12 +52,17 @@ export class Lock {
     return this.#grant.fencingToken;
   }
 
+  /** How many units of the capacity it holds; 1 for a mutex. */
+  get units(): number {
+    return this.#grant.units;
+  }
+
   /** Length of the lease in ms, as last asked for. */
   get ttl(): number {
     return this.#grant.ttlMs;
   }
 
-  /** Time in whole ms for which the lease is certainly still ours; 0 once released or lost. Local, conservative. */
+  /** Time in whole ms for which the lease is certainly still ours; 0 once released, lost or handed over. Conservative. */
   get remaining(): number {
     if (this.#ended()) return 0;
     return Math.max(0, Math.floor(this.#grant.deadline - this.#backend.clock.now()));
@@ -67,8 +73,8 @@ export class Lock {
    * never answers. Made when first read; until then a lock costs no timer and no subscription.
    */
   get signal(): AbortSignal {
-    this.#controller ??= this.#makeController();
-    return this.#controller.signal;
+    this.#loss ??= this.#makeLossSignal();
+    return this.#loss.signal;
   }
 
   /** Asks the server whether this lease is still there. Rejects with `LockBackendError` when it can't be asked. */
@@ -81,10 +87,11 @@ export class Lock {
     return false;
   }
 
-  /** Throws `LockLostError` past the deadline or after a loss, `LockClosedError` after a release. Local. */
+  /** Throws `LockLostError` past the deadline or after a loss, `LockClosedError` once released or handed over. Local. */
   assertHeld(): void {
     if (!this.#ended()) return;
-    throw this.#lost ?? new LockClosedError('the lease was already released', this.name);
+    const how = this.#handed ? 'handed to another process' : 'already released';
+    throw this.#lost ?? new LockClosedError(`the lease was ${how}`, this.name);
   }
 
   /**
@@ -99,7 +106,11 @@ export class Lock {
     const turn = ++this.#refreshes;
     // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
     grant.ttlMs = ttl;
-    if (deadline < grant.deadline) this.#shorten(deadline);
+    if (deadline < grant.deadline) {
+      grant.deadline = deadline;
+      this.#refresher?.restart();
+      this.#loss?.restart();
+    }
     const refreshed = await this.#backend.refresh(grant, ttl);
     if (this.#releasing) return;
     // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
@@ -107,14 +118,6 @@ export class Lock {
     if (!refreshed) throw this.#lose('taken');
     // While a later refresh is out, the deadline only shrinks: that one may be the last word on the server.
     if (turn === this.#refreshes || deadline < grant.deadline) grant.deadline = deadline;
-  }
-
-  #shorten(deadline: number): void {
-    this.#grant.deadline = deadline;
-    this.#refresher?.restart();
-    if (!this.#deadlineAlarm) return;
-    this.#deadlineAlarm.cancel();
-    this.#watchDeadline();
   }
 
   /**
@@ -130,6 +133,26 @@ export class Lock {
     return this;
   }
 
+  /** @internal */
+  stopAutoRefresh(): void {
+    this.#refresher?.stop();
+  }
+
+  /**
+   * Keeps `units` (1 … `this.units`) of a lease of several units and hands the others on, in the same step on the server:
+   * a writer becomes a reader without letting another writer in between. Rejects like `refresh`.
+   */
+  async downgrade(units = 1): Promise<void> {
+    checkUnits(units, 'units', this.units);
+    this.assertHeld();
+    if (units === this.units) return;
+    const kept = await this.#backend.downgrade?.(this.#grant, units);
+    if (this.#releasing) return;
+    this.assertHeld();
+    if (!kept) throw this.#lose('taken');
+    this.#grant.units = units;
+  }
+
   /**
    * Ends the lease; the next waiter has the lock in the same step on the server. Idempotent. Rejects with
    * `LockLostError` when the lease had been lost before (what you did was not protected), and with
@@ -142,6 +165,22 @@ export class Lock {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
+  }
+
+  /**
+   * GIVES THIS HANDLE UP, so that another process can go on with the lease by `locks.resume(json)`, within the time that
+   * remains of it. `JSON.stringify(lock)` calls this, also on an object that only contains the lock. From then on this handle
+   * neither refreshes nor releases: `remaining` is 0, `signal` does not abort, `release()` resolves and sends nothing.
+   * Calling it again gives the same. Throws like `assertHeld` when there is nothing to hand over.
+   */
+  toJSON(): LockJson {
+    if (this.#handed) return this.#handed;
+    this.assertHeld();
+    const { name, owner, fencingToken, units, ttl } = this;
+    this.#handed = Object.freeze({ version: 1, name, owner, fencingToken, units, ttl });
+    this.abandon();
+    this.#backend.forget?.(this.#grant);
+    return this.#handed;
   }
 
   /**
@@ -177,8 +216,7 @@ export class Lock {
 
   /** Whether the lease is over, noticing first that its deadline may have passed. */
   #ended(): boolean {
-    if (this.#lost) return true;
-    if (this.#releasing) return true;
+    if (this.#lost || this.#releasing) return true;
     if (this.#backend.clock.now() < this.#grant.deadline) return false;
     this.#lose('expired');
     return true;
@@ -188,38 +226,22 @@ export class Lock {
     this.#lost ??= new LockLostError(this.name, reason);
     this.#stop();
     this.#keeper.lockEnded();
-    this.#controller?.abort(this.#lost);
+    this.#loss?.abort(this.#lost);
     return this.#lost;
   }
 
   #stop(): void {
     this.#refresher?.stop();
-    this.#deadlineAlarm?.cancel();
-    this.#unlisten?.();
-    this.#unlisten = undefined;
+    this.#loss?.stop();
   }
 
-  #makeController(): AbortController {
-    const controller = new AbortController();
-    if (this.#ended()) {
-      if (this.#lost) controller.abort(this.#lost);
-      return controller;
-    }
-    this.#watchDeadline();
-    this.#unlisten = this.#backend.onForced(this.#grant, () => {
+  #makeLossSignal(): LossSignal {
+    const loss = new LossSignal(this.#grant, this.#backend.clock, () => this.#ended());
+    const onForced = () => {
       if (!this.#ended()) this.#lose('forced');
-    });
-    return controller;
+    };
+    if (!this.#ended()) loss.start(() => this.#backend.onForced(this.#grant, onForced));
+    else if (this.#lost) loss.abort(this.#lost);
+    return loss;
   }
-
-  #watchDeadline(): void {
-    this.#deadlineAlarm = this.#backend.clock.callAt(this.#grant.deadline, () => {
-      if (!this.#ended()) this.#watchDeadline();
-    });
-  }
-}
-
-/** A tidying release that fails leaves the record to its TTL; anything else is a bug and must surface. */
-export function ignoreBackendError(error: unknown): void {
-  if (!(error instanceof LockBackendError || error instanceof LockClosedError)) throw error;
 }

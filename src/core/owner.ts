@@ -1,27 +1,42 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { LockArgumentError } from '../errors.ts';
+import type { LeaseRequest } from './backend.ts';
 
 const LONGEST_CLIENT_NAME = 64;
+const OWNER = /^[A-Za-z0-9._-]{1,256}:[0-9a-z]+:\d+(:\d+)?$/;
 const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
- * Owner ids, `<client>:<sequence>:<ttl>`: unique for each acquisition, and all that a releaser needs in order to
- * grant to it. The client is `<client name>.<process id>.<random>`, so an inspection shows who holds a lock.
+ * Owner ids, `<client>:<sequence>:<ttl>[:<units>]`: unique for each acquisition, and all that a releaser needs in order to
+ * grant to it. The client is `<client name>.<process id>.<random>`, so an inspection shows who holds a lock. Only those of
+ * a resource with a capacity above 1 have units, even if it is one.
  */
 export class Owners {
   readonly client: string;
   #sequence = 0;
 
-  /** `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. */
-  constructor(clientName: string = hostName()) {
-    this.client = `${clientName}.${process.pid}.${randomBytes(6).toString('hex')}`;
+  /**
+   * `clientName` is 1 to 64 letters, digits, dots, hyphens or underscores; the host's name if left out. `instance` tells it
+   * from all others of that name, in this process and elsewhere.
+   */
+  constructor(
+    clientName: string = hostName(),
+    instance = `${process.pid}.${randomBytes(6).toString('hex')}`,
+  ) {
+    this.client = `${clientName}.${instance}`;
   }
 
-  next(ttlMs: number): string {
+  next({ ttlMs, units, capacity }: Pick<LeaseRequest, 'ttlMs' | 'units' | 'capacity'>): string {
     this.#sequence += 1;
-    return `${this.client}:${this.#sequence.toString(36)}:${ttlMs}`;
+    const owner = `${this.client}:${this.#sequence.toString(36)}:${ttlMs}`;
+    return capacity > 1 ? `${owner}:${units}` : owner;
   }
+}
+
+/** Whether a value looks like an owner id. */
+export function isOwner(value: unknown): value is string {
+  return typeof value === 'string' && OWNER.test(value);
 }
 
 /** The client part of an owner id. */
@@ -32,7 +47,18 @@ export function clientOf(owner: string): string {
 
 /** The TTL part of an owner id, in ms. */
 export function ttlOf(owner: string): number {
-  return Number(owner.slice(owner.lastIndexOf(':') + 1));
+  return Number(owner.split(':')[2]);
+}
+
+/** Whether an owner id is that of a share, and so has units. */
+export function isShare(owner: string): boolean {
+  return owner.indexOf(':', owner.indexOf(':', owner.indexOf(':') + 1) + 1) > 0;
+}
+
+/** The units part of an owner id; undefined for that of a mutex. */
+export function unitsOf(owner: string): number | undefined {
+  const units = owner.split(':')[3];
+  return units === undefined ? undefined : Number(units);
 }
 
 export function checkClientName(value: unknown): string | undefined {

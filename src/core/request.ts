@@ -1,6 +1,6 @@
-import type { Canceller, Grant, LeaseRequest } from './backend.ts';
+import type { Canceller, Grant, LeaseRequest, LockBackend } from './backend.ts';
 import { Linked } from './linked-set.ts';
-import type { Lock } from './lock.ts';
+import { Lock } from './lock.ts';
 
 /** Who makes requests, and keeps the books of what comes of them. */
 export interface Requester {
@@ -8,12 +8,36 @@ export interface Requester {
   settled(request: PendingRequest): void;
   /** The lock for a grant; throws when nobody wants it any more. */
   hold(grant: Grant, request: PendingRequest): Lock;
-  /** The lock that came of the request is released or lost. */
-  lockEnded(request: PendingRequest): void;
+  /** The lock of the entry is released or lost, or was handed to another process. */
+  lockEnded(entry: HeldEntry): void;
+}
+
+/** What is asked for, and by whom. */
+export interface Asked {
+  readonly name: string;
+  readonly ttlMs: number;
+  readonly waitMs: number;
+  /** Whose close() cancels this request, or releases what came of it. */
+  readonly scope: object;
+  /** Of a mutex if left out. */
+  readonly share?: Share | undefined;
+}
+
+/** A part of a resource that has more than one unit. */
+export interface Share {
+  readonly units: number;
+  readonly capacity: number;
+}
+
+/** A lease that is held, in the books. */
+export interface HeldEntry extends Linked {
+  readonly lock: Lock | undefined;
+  /** Whose close() releases it. */
+  readonly scope: object;
 }
 
 /** The caller's side of one acquire: what it asks for, how it gives up, what it got, and whom to tell. */
-export class PendingRequest extends Linked implements LeaseRequest {
+export class PendingRequest extends Linked implements LeaseRequest, HeldEntry {
   readonly name: string;
   readonly ttlMs: number;
   readonly askedAt: number;
@@ -30,7 +54,8 @@ export class PendingRequest extends Linked implements LeaseRequest {
   readonly #reject: (reason: unknown) => void;
 
   constructor(
-    asked: { name: string; ttlMs: number; askedAt: number; waitMs: number; scope: object },
+    asked: Asked,
+    askedAt: number,
     requester: Requester,
     resolve: (lock: Lock | null) => void,
     reject: (reason: unknown) => void,
@@ -38,8 +63,8 @@ export class PendingRequest extends Linked implements LeaseRequest {
     super();
     this.name = asked.name;
     this.ttlMs = asked.ttlMs;
-    this.askedAt = asked.askedAt;
-    this.deadline = asked.askedAt + asked.waitMs;
+    this.askedAt = askedAt;
+    this.deadline = askedAt + asked.waitMs;
     this.scope = asked.scope;
     this.#requester = requester;
     this.#resolve = resolve;
@@ -85,5 +110,41 @@ export class PendingRequest extends Linked implements LeaseRequest {
     this.canceller = undefined;
     this.unlisten?.();
     this.#requester.settled(this);
+  }
+}
+
+/** A request for units of a semaphore or a read-write lock. Mutexes, of which there are many, need no fields for it. */
+export class ShareRequest extends PendingRequest {
+  readonly #share: Share;
+
+  constructor(share: Share, ...rest: ConstructorParameters<typeof PendingRequest>) {
+    super(...rest);
+    this.#share = share;
+  }
+
+  override get units(): number {
+    return this.#share.units;
+  }
+
+  override get capacity(): number {
+    return this.#share.capacity;
+  }
+}
+
+/** A lease that another process was granted and has handed to this one. */
+export class ResumedLease extends Linked implements HeldEntry {
+  readonly lock: Lock;
+  readonly scope: object;
+  readonly #requester: Requester;
+
+  constructor(backend: LockBackend, grant: Grant, scope: object, requester: Requester) {
+    super();
+    this.lock = new Lock(backend, grant, this);
+    this.scope = scope;
+    this.#requester = requester;
+  }
+
+  lockEnded(): void {
+    this.#requester.lockEnded(this);
   }
 }

@@ -3,16 +3,25 @@ import { Aborts } from './aborts.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
+import { leaseDeadline } from './deadline.ts';
+import type { LockJson } from './handover.ts';
+import { ignoreBackendError, ignoreEndedLease } from './ignore.ts';
 import { LinkedSet } from './linked-set.ts';
-import { ignoreBackendError, Lock } from './lock.ts';
-import { PendingRequest, type Requester } from './request.ts';
+import { Lock } from './lock.ts';
+import {
+  type Asked,
+  type HeldEntry,
+  PendingRequest,
+  type Requester,
+  ResumedLease,
+  ShareRequest,
+} from './request.ts';
+import { Watch } from './watch.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
 /** From this many leases on, those that ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
-
-type Asked = ConstructorParameters<typeof PendingRequest>[0];
 
 interface Ending {
   /** Ends it early. */
@@ -28,8 +37,8 @@ export class Session implements Requester {
   readonly backend: LockBackend;
   readonly #done: () => Promise<void>;
   readonly #pending = new LinkedSet<PendingRequest>();
-  /** The requests that have come to a lease. */
-  readonly #held = new LinkedSet<PendingRequest>();
+  /** The requests that have come to a lease, and the leases that others have handed to us. */
+  readonly #held = new LinkedSet<HeldEntry>();
   readonly #endings = new Set<Ending>();
   readonly #aborts = new Aborts();
   readonly #closedScopes = new WeakSet<object>();
@@ -47,31 +56,42 @@ export class Session implements Requester {
     return this.#locks().filter((lock) => lock.remaining > 0);
   }
 
-  acquire(name: string, ttlMs: number, waitMs: number, scope: object, signal?: AbortSignal): Promise<Lock> {
-    const askedAt = this.backend.clock.now();
-    const asked = { name, ttlMs, askedAt, waitMs, scope };
+  acquire(asked: Asked, signal?: AbortSignal): Promise<Lock> {
     // Only a try can be refused.
-    if (waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
+    if (asked.waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
+    const askedAt = this.backend.clock.now();
     return this.#ask(asked, signal).then((lock) => {
       if (lock) return lock;
-      throw new LockTimeoutError(name, this.backend.clock.now() - askedAt);
+      throw new LockTimeoutError(asked.name, this.backend.clock.now() - askedAt);
     });
   }
 
+  /** `asked` has no time to wait. */
   async tryAcquire(
-    name: string,
-    ttlMs: number,
+    asked: Asked,
     retry: { retries: number; backoff: number },
-    scope: object,
     signal?: AbortSignal,
   ): Promise<Lock | null> {
     for (let attempt = 0; ; attempt++) {
-      const asked = { name, ttlMs, askedAt: this.backend.clock.now(), waitMs: 0, scope };
       const lock = await this.#ask(asked, signal);
       if (lock) return lock;
       if (attempt >= retry.retries) return null;
-      await this.#pause(backoffMs(attempt, retry.backoff), scope, signal);
+      await this.pause(backoffMs(attempt, retry.backoff), asked.scope, signal);
     }
+  }
+
+  /** The states of a lock, until its iteration is left, `signal` aborts or the scope is closed. */
+  watch(name: string, scope: object, signal?: AbortSignal): Watch {
+    return new Watch(this.backend, name, (watch) => {
+      signal?.throwIfAborted();
+      this.assertOpen(scope);
+      const forget = this.onClose(scope, () => watch.stop({}));
+      const unlisten = signal && this.#aborts.listen(signal, () => watch.stop({ error: signal.reason }));
+      return () => {
+        forget();
+        unlisten?.();
+      };
+    });
   }
 
   settled(request: PendingRequest): void {
@@ -86,13 +106,33 @@ export class Session implements Requester {
     }
     const lock = new Lock(this.backend, grant, request);
     request.lock = lock;
-    this.#held.add(request);
-    if (this.#held.size >= this.#pruneAt) this.#prune();
+    this.#keep(request);
     return lock;
   }
 
-  lockEnded(request: PendingRequest): void {
-    this.#held.delete(request);
+  /** Goes on with a lease that another process has handed over. */
+  async resume({ name, owner, fencingToken, units, ttl }: LockJson, scope: object): Promise<Lock> {
+    this.assertOpen(scope);
+    const { clock, driftFactor } = this.backend;
+    const deadline = leaseDeadline(clock.now(), ttl, driftFactor);
+    const grant = { name, owner, fencingToken, units, ttlMs: ttl, deadline };
+    if (!(await this.backend.refresh(grant, ttl))) throw new LockLostError(name, 'taken');
+    // If closed meanwhile, it is still there for whoever resumes it elsewhere.
+    this.assertOpen(scope);
+    const lease = new ResumedLease(this.backend, grant, scope, this);
+    this.#keep(lease);
+    // An answer may come too late. Then this rejects.
+    if (lease.lock.remaining === 0) await lease.lock.release();
+    return lease.lock;
+  }
+
+  lockEnded(entry: HeldEntry): void {
+    this.#held.delete(entry);
+  }
+
+  /** Ends the waits of one scope with an error. */
+  cancel(scope: object, reason: unknown): void {
+    for (const request of this.#pending.toArray()) if (request.scope === scope) request.cancel(reason);
   }
 
   /** Registers something that close() has to end; returns how to take it back. */
@@ -102,8 +142,27 @@ export class Session implements Requester {
     return () => this.#endings.delete(ending);
   }
 
+  /** Calls `listener` when a caller's signal aborts; returns how to stop. */
+  onAbort(signal: AbortSignal, listener: () => void): () => void {
+    return this.#aborts.listen(signal, listener);
+  }
+
   assertOpen(scope: object): void {
     if (this.#isClosed(scope)) throw closedError();
+  }
+
+  /** Resolves after `ms`, or when the scope is closed or `signal` aborts. */
+  async pause(ms: number, scope: object, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted || this.#isClosed(scope)) return;
+    const waiting = pause(this.backend.clock, ms);
+    const forget = this.onClose(scope, waiting.stop);
+    const unlisten = signal && this.#aborts.listen(signal, waiting.stop);
+    try {
+      await waiting.done;
+    } finally {
+      forget();
+      unlisten?.();
+    }
   }
 
   /** Ends everything one scope has open: pending acquires reject, held leases are released. */
@@ -146,7 +205,10 @@ export class Session implements Requester {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#isClosed(asked.scope)) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      const request = new PendingRequest(asked, this, resolve, reject);
+      const askedAt = this.backend.clock.now();
+      const request = asked.share
+        ? new ShareRequest(asked.share, asked, askedAt, this, resolve, reject)
+        : new PendingRequest(asked, askedAt, this, resolve, reject);
       this.#pending.add(request);
       if (signal) request.unlisten = this.#aborts.listen(signal, () => request.cancel(signal.reason));
       try {
@@ -158,6 +220,11 @@ export class Session implements Requester {
     });
   }
 
+  #keep(entry: HeldEntry): void {
+    this.#held.add(entry);
+    if (this.#held.size >= this.#pruneAt) this.#prune();
+  }
+
   #locks(includes: (scope: object) => boolean = () => true): Lock[] {
     return this.#held.toArray().flatMap(({ lock, scope }) => (lock && includes(scope) ? [lock] : []));
   }
@@ -167,26 +234,8 @@ export class Session implements Requester {
     for (const lock of this.#locks()) void lock.remaining;
     this.#pruneAt = Math.max(PRUNE_FROM, this.#held.size * 2);
   }
-
-  async #pause(ms: number, scope: object, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted || this.#isClosed(scope)) return;
-    const waiting = pause(this.backend.clock, ms);
-    const forget = this.onClose(scope, waiting.stop);
-    const unlisten = signal && this.#aborts.listen(signal, waiting.stop);
-    try {
-      await waiting.done;
-    } finally {
-      forget();
-      unlisten?.();
-    }
-  }
 }
 
 function closedError(): LockClosedError {
   return new LockClosedError('the client or creator is closed');
-}
-
-/** A lease that is already lost, or whose server is gone, needs no release. */
-function ignoreEndedLease(error: unknown): void {
-  if (!(error instanceof LockLostError)) ignoreBackendError(error);
 }

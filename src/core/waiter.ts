@@ -49,8 +49,8 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
 
   grant(fencingToken: number, deadline: number): void {
     if (this.outcome !== 'waiting') return;
-    const { name, ttlMs } = this.request;
-    const lease = { name, owner: this.owner, fencingToken, ttlMs, deadline };
+    const { name, units, ttlMs } = this.request;
+    const lease = { name, owner: this.owner, fencingToken, units, ttlMs, deadline };
     this.lease = lease;
     this.#end('granted');
     this.request.granted(lease);

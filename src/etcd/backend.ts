@@ -4,17 +4,21 @@ import { type Clock, pause, systemClock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { Owners } from '../core/owner.ts';
 import { LockArgumentError, LockClosedError } from '../errors.ts';
-import { Acquisition, type AcquisitionContext } from './acquisition.ts';
+import type { Acquisition, AcquisitionContext } from './acquisition.ts';
 import { Chores } from './chores.ts';
-import { HeldLease } from './held-lease.ts';
+import { FollowedLines } from './followed-line.ts';
+import { HeldLeases } from './held-leases.ts';
 import { parseHosts } from './hosts.ts';
 import { KeepAlives } from './keep-alives.ts';
-import { Keys, tagOf } from './keys.ts';
+import { Keys } from './keys.ts';
 import { EtcdLink } from './link.ts';
 import { type EtcdClient, Members } from './members.ts';
+import { MutexAcquisition } from './mutex-acquisition.ts';
 import { type EtcdBackendOptions, type EtcdSettings, etcdIdentity, etcdSettings } from './options.ts';
-import { leave, type Place, readLine } from './protocol.ts';
-import { readState } from './state.ts';
+import { leave, type Place } from './protocol.ts';
+import { ShareAcquisition } from './share-acquisition.ts';
+import type { Standing } from './standings.ts';
+import { readOccupancy, readState } from './state.ts';
 import { StateWatch } from './state-watch.ts';
 import { Turnstile } from './turnstile.ts';
 import type { WaitingLease } from './waiting-lease.ts';
@@ -26,8 +30,9 @@ export type { EtcdBackendOptions } from './options.ts';
  * Locks on etcd 3.4 or newer, in the layout of `etcdctl lock`, with which they exclude each other. `source` is one URL
  * or several, for one member or several each (`etcd://h1:2379,h2:2379`, `http://…`, `https://user:password@…`; the
  * connections are then ours and end with `close`), or your own `Etcd3` instance, which is neither changed nor closed.
- * The fence is the create revision: it rises for as long as the cluster keeps its data. A holder that crashes blocks
- * others for its TTL in whole seconds, rounded up, and the moment that etcd takes to notice. Throws `LockArgumentError`.
+ * The fence is the create revision: it rises for as long as the cluster keeps its data. With a capacity above 1 a key
+ * holds if its units and those of all before it fit into the capacity. A holder that crashes blocks others for its TTL
+ * in whole seconds, rounded up, and the moment that etcd takes to notice. Throws `LockArgumentError`.
  */
 export function etcdBackend(
   source: string | readonly string[] | Etcd3,
@@ -44,11 +49,12 @@ export function etcdBackend(
 
 class EtcdBackend implements LockBackend, AcquisitionContext {
   readonly kind = 'etcd';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: false };
   readonly clock: Clock;
   readonly link: EtcdLink;
   readonly keys: Keys;
   readonly watches: Watches;
+  readonly lines: FollowedLines;
   readonly keepAlives: KeepAlives;
   readonly deadlines: DeadlineQueue;
   readonly chores: Chores;
@@ -56,7 +62,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
   readonly #members: Members;
   readonly #owners: Owners;
   readonly #acquisitions = new Set<Acquisition>();
-  readonly #held = new Map<string, HeldLease>();
+  readonly #held: HeldLeases;
   #closing: Promise<void> | undefined;
 
   constructor(members: Members, settings: EtcdSettings, clock: Clock) {
@@ -69,6 +75,8 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     this.keepAlives = new KeepAlives(this.link);
     this.deadlines = new DeadlineQueue(clock);
     this.chores = new Chores(this.link);
+    this.lines = new FollowedLines(this);
+    this.#held = new HeldLeases(this);
   }
 
   acquire(request: LeaseRequest): void {
@@ -83,28 +91,34 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
 
   hold(grant: Grant, lease: WaitingLease, place: Place): void {
     lease.stop();
-    const held = new HeldLease(this, grant, lease, place, () => this.#held.delete(grant.owner));
-    this.#held.set(grant.owner, held);
+    this.#held.add(grant, { at: place, leaseId: lease.id, seconds: lease.seconds });
   }
 
-  forget(acquisition: Acquisition): void {
+  settled(acquisition: Acquisition): void {
     this.#acquisitions.delete(acquisition);
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
     this.#assertOpen(grant.name);
-    return (await this.#held.get(grant.owner)?.refresh(ttlMs)) ?? false;
+    return this.#held.refresh(grant, ttlMs);
+  }
+
+  async downgrade(grant: Grant, units: number): Promise<boolean> {
+    this.#assertOpen(grant.name);
+    return this.#held.downgrade(grant, units);
   }
 
   async release(grant: Grant): Promise<boolean> {
     this.#assertOpen(grant.name);
-    const held = this.#held.get(grant.owner);
-    this.#held.delete(grant.owner);
-    return (await held?.release()) ?? false;
+    return this.#held.release(grant);
+  }
+
+  forget(grant: Grant): void {
+    this.#held.forget(grant);
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const place = this.#held.get(grant.owner)?.at;
+    const place = this.#held.placeOf(grant);
     if (!place || this.#closing) return () => {};
     return this.watches.watch({
       key: place.key,
@@ -123,13 +137,9 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
 
   async forceRelease(name: string): Promise<boolean> {
     this.#assertOpen(name);
-    const [first] = (await this.link.run(readLine(this.keys.line(name), 1), name)).keys;
-    if (!first) return false;
-    const place = { key: first.key, createRevision: Number(first.create_revision) };
-    const released = await this.link.run(leave(place), name);
-    // The lease of a stranger may carry other keys than this.
-    if (tagOf(first).ttlMs !== undefined) this.chores.revoke(first.lease, 1);
-    return released;
+    const { holders } = await readOccupancy(this.link, this.keys.line(name), name);
+    const released = await Promise.all(holders.map((holder) => this.#remove(name, holder)));
+    return released.includes(true);
   }
 
   watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
@@ -146,8 +156,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     for (const acquisition of [...this.#acquisitions]) {
       acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
     }
-    for (const held of this.#held.values()) held.stop();
-    this.#held.clear();
+    this.#held.stop();
     const patience = pause(this.clock, this.link.commandTimeoutMs);
     await Promise.race([this.chores.done(), patience.done]);
     patience.stop();
@@ -157,12 +166,21 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     this.#members.close();
   }
 
+  async #remove(name: string, { place, lease, ttlMs }: Standing): Promise<boolean> {
+    const removed = await this.link.run(leave(place), name);
+    // The lease of a stranger may carry other keys than this.
+    if (ttlMs !== undefined) this.chores.revoke(lease, 1);
+    return removed;
+  }
+
   #start(request: LeaseRequest): Acquisition | undefined {
     if (this.#closing) {
       request.failed(closedError(request.name));
       return undefined;
     }
-    const acquisition = new Acquisition(this.#owners.next(request.ttlMs), request, this);
+    const owner = this.#owners.next(request);
+    const Kind = request.capacity > 1 ? ShareAcquisition : MutexAcquisition;
+    const acquisition = new Kind(owner, request, this);
     this.#acquisitions.add(acquisition);
     return acquisition;
   }

@@ -1,8 +1,17 @@
 import type { Grant } from '../core/backend.ts';
 import type { Timed } from '../core/deadline-queue.ts';
-import { newLeaseId, tagFor } from './keys.ts';
-import { attach, grantLease, leave, type Place, readPlace } from './protocol.ts';
-import { type LeaseContext, secondsFor, type WaitingLease } from './waiting-lease.ts';
+import { newLeaseId, tagFor, tagOf } from './keys.ts';
+import { grantLease, leave, type Place, readPlace, rewrite } from './protocol.ts';
+import { type LeaseContext, secondsFor } from './waiting-lease.ts';
+
+/** The key of a granted lease, and the etcd lease that it is attached to. */
+export interface Hold {
+  readonly at: Place;
+  readonly leaseId: string;
+  readonly seconds: number;
+  /** Local instant until which it is ours, whatever the grant says. */
+  readonly until?: number;
+}
 
 /** A lease that has been granted: renewed only on demand, and ended when the TTL that was asked for is over. */
 export class HeldLease implements Timed {
@@ -12,25 +21,34 @@ export class HeldLease implements Timed {
   deadline: number;
   readonly #context: LeaseContext;
   readonly #onOver: () => void;
+  readonly #least: number;
   /** The etcd leases that the key is or may be attached to, with their seconds. */
   readonly #leases = new Map<string, number>();
   #over = false;
 
   /** `onOver` is called when the lease has run out. */
-  constructor(context: LeaseContext, grant: Grant, lease: WaitingLease, at: Place, onOver: () => void) {
+  constructor(
+    context: LeaseContext,
+    grant: Grant,
+    { at, leaseId, seconds, until = 0 }: Hold,
+    onOver: () => void,
+  ) {
     this.#context = context;
     this.grant = grant;
     this.at = at;
+    this.#least = until;
     this.#onOver = onOver;
-    this.#leases.set(lease.id, lease.seconds);
-    this.deadline = grant.deadline;
+    this.#leases.set(leaseId, seconds);
+    this.deadline = this.#until;
     context.deadlines.add(this);
   }
 
   /** Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. */
   async refresh(ttlMs: number): Promise<boolean> {
     const { link, keepAlives } = this.#context;
-    const { deadline, name } = this.grant;
+    const { name } = this.grant;
+    const deadline = this.#until;
+    if (deadline < this.deadline) this.#endAt(deadline);
     const current = [...this.#leases.keys()].at(-1);
     // The key is looked at, too: somebody may have deleted it and left its lease alone.
     const [key, renewed] = await Promise.all([
@@ -49,10 +67,26 @@ export class HeldLease implements Timed {
     }
   }
 
+  /** Keeps fewer units. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. */
+  async downgrade(units: number): Promise<boolean> {
+    const { link } = this.#context;
+    const { name, owner } = this.grant;
+    for (;;) {
+      const key = await link.run(readPlace(this.at), name, this.#until);
+      if (!key) return false;
+      const { ttlMs = this.grant.ttlMs, ...tag } = tagOf(key);
+      if (tag.units <= units) return true;
+      const value = tagFor(owner, ttlMs, { ...tag, units });
+      // Compared with what was just read: an earlier attempt that is carried out late must not give units back.
+      if (await link.run(rewrite(key, value, key.lease), name, this.#until)) return true;
+    }
+  }
+
   /** Deletes the key and what it is attached to. False: it was not there any more. */
   async release(): Promise<boolean> {
     const { link } = this.#context;
-    const { deadline, name } = this.grant;
+    const { name } = this.grant;
+    const deadline = this.#until;
     this.stop();
     this.#over = true;
     try {
@@ -70,10 +104,9 @@ export class HeldLease implements Timed {
   }
 
   deadlinePassed(): void {
-    const { deadline } = this.grant;
+    const deadline = this.#until;
     if (deadline > this.#context.link.clock.now()) {
-      this.deadline = deadline;
-      this.#context.deadlines.add(this);
+      this.#endAt(deadline);
       return;
     }
     // Nobody believes in it any more, and etcd would keep it up to a second longer.
@@ -82,10 +115,22 @@ export class HeldLease implements Timed {
     this.#revokeAll();
   }
 
+  #endAt(deadline: number): void {
+    this.#context.deadlines.delete(this);
+    this.deadline = deadline;
+    this.#context.deadlines.add(this);
+  }
+
+  /** Until when somebody may believe in it. */
+  get #until(): number {
+    return Math.max(this.grant.deadline, this.#least);
+  }
+
   /** etcd cannot change a lease's TTL, so the key moves to a new lease; it keeps its create revision. */
   async #renewWith(leaseId: string, ttlMs: number): Promise<boolean> {
     const { link, chores } = this.#context;
-    const { deadline, name, owner } = this.grant;
+    const { name, owner } = this.grant;
+    const deadline = this.#until;
     const seconds = secondsFor(ttlMs);
     const before = [...this.#leases];
     await link.run(grantLease(leaseId, seconds), name, deadline);
@@ -98,8 +143,9 @@ export class HeldLease implements Timed {
         return false;
       }
       // Compared with what was just read: an earlier attempt that is carried out late must not undo a later one.
-      const attached = key.lease === leaseId;
-      if (attached || (await link.run(attach(key, tagFor(owner, ttlMs), leaseId), name, deadline))) break;
+      if (key.lease === leaseId) break;
+      const value = tagFor(owner, ttlMs, tagOf(key));
+      if (await link.run(rewrite(key, value, leaseId), name, deadline)) break;
     }
     for (const [old, oldSeconds] of before) {
       this.#leases.delete(old);

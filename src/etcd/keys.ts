@@ -14,9 +14,12 @@ export interface Tag {
   readonly client: string;
   /** The TTL that was asked for, in ms; undefined for keys that are not of this library. */
   readonly ttlMs: number | undefined;
+  /** How many units it holds, or waits for. */
+  readonly units: number;
+  readonly capacity: number;
 }
 
-const OURS = /^([\w.-]+:[0-9a-z]+:\d+) (\d+)$/;
+const OURS = /^([\w.-]+:[0-9a-z]+:\d+(?::\d+)?) (\d+)(?: (\d+)\/(\d+))?$/;
 
 /**
  * Where a lock's keys live: `<prefix>/<name>/<lease id in hex>`, which is the layout of `etcdctl lock <prefix>/<name>`
@@ -53,16 +56,23 @@ export function newLeaseId(): string {
   return String((randomBytes(8).readBigUInt64BE() >> 1n) | 1n);
 }
 
-/** The value of a key: who and for how long. */
-export function tagFor(owner: string, ttlMs: number): Buffer {
-  return Buffer.from(`${owner} ${ttlMs}`);
+/** The value of a key: `<owner> <TTL>`, and ` <units>/<capacity>` unless it is that of a mutex. */
+export function tagFor(
+  owner: string,
+  ttlMs: number,
+  { units, capacity }: Pick<Tag, 'units' | 'capacity'>,
+): Buffer {
+  return Buffer.from(capacity > 1 ? `${owner} ${ttlMs} ${units}/${capacity}` : `${owner} ${ttlMs}`);
 }
 
-/** Reads a key's value; keys of `etcdctl lock` have none and go by the last part of the key. */
+/** Reads a key's value; keys of `etcdctl lock` have none, go by the last part of the key, and want a mutex. */
 export function tagOf({ key, value }: IKeyValue): Tag {
-  const [, owner, ttl] = OURS.exec(value.toString()) ?? [];
-  if (owner !== undefined) return { owner, client: clientOf(owner), ttlMs: Number(ttl) };
+  const [, owner, ttl, units = '1', capacity = '1'] = OURS.exec(value.toString()) ?? [];
+  if (owner !== undefined) {
+    const share = { units: Number(units), capacity: Number(capacity) };
+    return { owner, client: clientOf(owner), ttlMs: Number(ttl), ...share };
+  }
   const text = key.toString();
   const stranger = text.slice(text.lastIndexOf('/') + 1);
-  return { owner: stranger, client: clientOf(stranger), ttlMs: undefined };
+  return { owner: stranger, client: clientOf(stranger), ttlMs: undefined, units: 1, capacity: 1 };
 }

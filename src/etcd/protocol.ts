@@ -1,11 +1,13 @@
-import type { ICompare, IKeyValue, IRangeRequest, IRequestOp } from 'etcd3';
+import type { ICompare, IKeyValue, IRangeRequest, IRangeResponse, IRequestOp, IResponseHeader } from 'etcd3';
 import { isLeaseGone, isLeaseTaken, unexpectedReply } from './errors.ts';
 import type { KeyRange } from './keys.ts';
 import type { Call } from './link.ts';
 
 /**
- * The requests. A lock's holder is whoever has the key with the lowest create revision in its line; the create revision
- * is the fence. A key lives as long as the lease it is attached to.
+ * The requests. The keys of a lock stand in line in the order of their create revisions, which are the fences. A key holds
+ * if its units and those of all keys before it are within the capacity; of a mutex, that is the first. So once it holds,
+ * it goes on holding: nobody gets in before it, and units only ever become fewer. A key lives as long as the lease it is
+ * attached to.
  */
 
 /** A key that stands in a line. */
@@ -19,14 +21,15 @@ export interface Outlook {
   /** Our own key; undefined when it is not there any more. */
   readonly own: Place | undefined;
   /** The key right before it; undefined for the first in line. */
-  readonly ahead: Buffer | undefined;
+  readonly ahead: IKeyValue | undefined;
   /** The revision at which all this was so. */
   readonly revision: number;
 }
 
-/** The beginning of a line. */
+/** The beginning of a line, oldest first. */
 export interface Line {
   readonly keys: readonly IKeyValue[];
+  /** How many keys the whole line has. */
   readonly count: number;
   readonly revision: number;
 }
@@ -84,18 +87,12 @@ export function joinIfFree(
 /** Who is before a place in line, and whether that place is still ours. */
 export function lookAhead(line: KeyRange, { key, createRevision }: Place): Call<Outlook> {
   return async (client, options) => {
-    const range = {
-      ...line,
-      ...NEWEST_FIRST,
-      keys_only: true,
-      limit: 2,
-      max_create_revision: createRevision,
-    };
+    const range = { ...line, ...NEWEST_FIRST, limit: 2, max_create_revision: createRevision };
     const { header, kvs } = await client.kv.range(range, options);
     const [own, ahead] = kvs;
     const revision = Number(header.revision);
     if (!own || !isPlace(own, key, createRevision)) return { own: undefined, ahead: undefined, revision };
-    return { own: { key, createRevision }, ahead: ahead?.key, revision };
+    return { own: { key, createRevision }, ahead, revision };
   };
 }
 
@@ -107,8 +104,16 @@ export function readPlace({ key, createRevision }: Place): Call<IKeyValue | unde
   };
 }
 
-/** Attaches a key to another lease, if nobody has touched it since it was read. */
-export function attach({ key, mod_revision }: IKeyValue, value: Buffer, lease: string): Call<boolean> {
+/** The key of a line that has this create revision. */
+export function findKey(line: KeyRange, createRevision: number): Call<IKeyValue | undefined> {
+  return async (client, options) => {
+    const range = { ...line, min_create_revision: createRevision, max_create_revision: createRevision };
+    return (await client.kv.range(range, options)).kvs[0];
+  };
+}
+
+/** Writes a key anew and attaches it to a lease, the same or another, if nobody has touched it since it was read. */
+export function rewrite({ key, mod_revision }: IKeyValue, value: Buffer, lease: string): Call<boolean> {
   return async (client, options) => {
     const unchanged: ICompare = { key, target: 'Mod', result: 'Equal', mod_revision };
     const success = [{ request_put: { key, value, lease } }];
@@ -128,13 +133,18 @@ export function leave({ key, createRevision }: Place): Call<boolean> {
 /** The first of a line, or all of it, oldest first. */
 export function readLine(line: KeyRange, limit?: number): Call<Line> {
   return async (client, options) => {
-    const range: IRangeRequest = { ...line, ...OLDEST_FIRST };
-    const { header, kvs, count } = await client.kv.range(
-      limit === undefined ? range : { ...range, limit },
-      options,
-    );
-    return { keys: kvs, count: Number(count), revision: Number(header.revision) };
+    const reply = await client.kv.range(oldestOf(line, limit), options);
+    return lineOf(reply, reply.header);
   };
+}
+
+/** How to ask for the first of a line, or for all of it. */
+export function oldestOf(line: KeyRange, limit?: number): IRangeRequest {
+  return { ...line, ...OLDEST_FIRST, ...(limit !== undefined && { limit }) };
+}
+
+export function lineOf({ kvs, count }: IRangeResponse, { revision }: IResponseHeader): Line {
+  return { keys: kvs, count: Number(count), revision: Number(revision) };
 }
 
 /** One transaction: the key, if the condition holds, and what was the last in line before it. */
@@ -145,7 +155,7 @@ function put(
   lease: string,
   compare: ICompare[],
 ): Call<Outlook | undefined> {
-  const last: IRequestOp = { request_range: { ...line, ...NEWEST_FIRST, keys_only: true, limit: 1 } };
+  const last: IRequestOp = { request_range: { ...line, ...NEWEST_FIRST, limit: 1 } };
   const success = [last, { request_put: { key, value, lease } }];
   const failure = [{ request_range: { key } }];
   return async (client, options, patienceMs) => {
@@ -154,7 +164,7 @@ function put(
       const revision = Number(header.revision);
       const found = responses[0]?.response_range.kvs;
       if (!found) throw unexpectedReply('the line');
-      if (succeeded) return { own: { key, createRevision: revision }, ahead: found[0]?.key, revision };
+      if (succeeded) return { own: { key, createRevision: revision }, ahead: found[0], revision };
       // There already: an earlier sending got through, and whoever was before it has to be looked up.
       const own = found[0] && { key, createRevision: Number(found[0].create_revision) };
       return own ? lookAhead(line, own)(client, options, patienceMs) : { own, ahead: undefined, revision };
@@ -165,7 +175,7 @@ function put(
   };
 }
 
-function isAbsent(key: Buffer): ICompare {
+export function isAbsent(key: Buffer): ICompare {
   return { key, target: 'Create', result: 'Equal', create_revision: 0 };
 }
 

@@ -1,10 +1,11 @@
-import type { IEvent, IKeyValue } from 'etcd3';
+import type { IEvent } from 'etcd3';
 import type { LockState, Observation } from '../core/backend.ts';
 import { LockBackendError } from '../errors.ts';
 import type { KeyRange, Keys } from './keys.ts';
 import type { EtcdLink } from './link.ts';
 import { readLine } from './protocol.ts';
-import { stateOf } from './state.ts';
+import { type Occupancy, Standings } from './standings.ts';
+import { readOccupancy, stateOf } from './state.ts';
 import type { Watches } from './watches.ts';
 
 interface StateWatchContext {
@@ -19,8 +20,8 @@ export class StateWatch implements Observation {
   readonly #name: string;
   readonly #range: KeyRange;
   readonly #onChange: (state: LockState) => void;
-  /** The line as the events tell it, oldest first. */
-  #line = new Map<string, IKeyValue>();
+  /** The line as the events tell it. */
+  #standings = new Standings();
   /** Reports go out one after another, although each has to ask for the time left. */
   #reported: Promise<void> = Promise.resolve();
   #unwatch: (() => void) | undefined;
@@ -44,21 +45,16 @@ export class StateWatch implements Observation {
   }
 
   async check(): Promise<void> {
-    const { link } = this.#context;
-    const { keys, count } = await link.run(readLine(this.#range, 1), this.#name);
+    const occupancy = await readOccupancy(this.#context.link, this.#range, this.#name);
     // What the events have yet to tell, they will; a report of it now would come twice or in the wrong order.
-    if (keys[0]?.create_revision === this.#first?.create_revision) await this.#report(keys[0], count);
-  }
-
-  get #first(): IKeyValue | undefined {
-    return this.#line.values().next().value;
+    if (fencesOf(occupancy) === fencesOf(this.#standings.occupancy)) await this.#report(occupancy);
   }
 
   async #follow(): Promise<void> {
     const { link, watches } = this.#context;
     const { keys, revision } = await link.run(readLine(this.#range), this.#name);
     if (this.#stopped) return;
-    this.#line = new Map(keys.map((key) => [nameOf(key), key]));
+    this.#standings = new Standings(keys);
     this.#unwatch = watches.watch({
       ...this.#range,
       deletionsOnly: false,
@@ -69,12 +65,10 @@ export class StateWatch implements Observation {
   }
 
   #onEvents(events: readonly IEvent[]): void {
+    const standings = this.#standings;
     for (const { type, kv } of events) {
-      const before = this.#first;
-      if (type === 'Delete') this.#line.delete(nameOf(kv));
-      else this.#line.set(nameOf(kv), kv);
-      const first = this.#first;
-      if (first !== before) this.#report(first, this.#line.size).catch(ignoreBackendError);
+      const changed = type === 'Delete' ? standings.delete(kv.key) : standings.put(kv);
+      if (changed) this.#report(standings.occupancy).catch(ignoreBackendError);
     }
   }
 
@@ -82,17 +76,16 @@ export class StateWatch implements Observation {
   async #startAnew(): Promise<void> {
     try {
       await this.#follow();
-      await this.#report(this.#first, this.#line.size);
+      await this.#report(this.#standings.occupancy);
     } catch (error) {
       // The next check tells the watcher what is wrong.
       ignoreBackendError(error);
     }
   }
 
-  #report(first: IKeyValue | undefined, count: number): Promise<void> {
+  #report(occupancy: Occupancy): Promise<void> {
     const report = this.#reported.then(async () => {
-      const line = { keys: first ? [first] : [], count };
-      const state = await stateOf(this.#context.link, this.#name, line);
+      const state = await stateOf(this.#context.link, this.#name, occupancy);
       if (!this.#stopped) this.#onChange(state);
     });
     this.#reported = report.catch(() => {});
@@ -100,9 +93,9 @@ export class StateWatch implements Observation {
   }
 }
 
-/** Keys are bytes; in this encoding no two look alike. */
-function nameOf({ key }: IKeyValue): string {
-  return key.toString('latin1');
+/** Who holds. */
+function fencesOf({ holders }: Occupancy): string {
+  return holders.map(({ place }) => place.createRevision).join();
 }
 
 function ignoreBackendError(error: unknown): void {

@@ -1,35 +1,46 @@
-import type { IKeyValue } from 'etcd3';
 import type { Holder, LockState } from '../core/backend.ts';
-import { type Keys, tagOf } from './keys.ts';
+import { type KeyRange, type Keys, tagOf } from './keys.ts';
 import type { EtcdLink } from './link.ts';
-import { type Line, readLine, secondsLeft } from './protocol.ts';
+import { readLine, secondsLeft } from './protocol.ts';
+import { type Occupancy, type Standing, Standings } from './standings.ts';
 
 /** Reads who holds a lock and how many wait for it. */
 export async function readState(link: EtcdLink, keys: Keys, name: string): Promise<LockState> {
-  const line = await link.run(readLine(keys.line(name), 1), name);
-  return stateOf(link, name, line);
+  return stateOf(link, name, await readOccupancy(link, keys.line(name), name));
 }
 
-/** The state that the beginning of a line shows; asks etcd for the time left on the holder's lease. */
+/** Reads as much of a line as can hold: for a mutex its first key, else as many as the capacity that the first tells. */
+export async function readOccupancy(link: EtcdLink, line: KeyRange, name: string): Promise<Occupancy> {
+  for (let limit = 1; ; ) {
+    const { keys, count } = await link.run(readLine(line, limit), name);
+    const [first] = keys;
+    const capacity = first ? tagOf(first).capacity : 1;
+    if (capacity <= limit || keys.length === count) {
+      const { holders } = new Standings(keys).occupancy;
+      return { capacity, holders, waiters: count - holders.length };
+    }
+    limit = capacity;
+  }
+}
+
+/** The state that the keys of a line show; asks etcd for the time left on the holders' leases. */
 export async function stateOf(
   link: EtcdLink,
   name: string,
-  { keys: [first], count }: Pick<Line, 'keys' | 'count'>,
+  { capacity, holders, waiters }: Occupancy,
 ): Promise<LockState> {
-  if (!first) return { name, capacity: 1, holders: [], waiters: 0 };
-  const holders = [holderOf(first, await remainingMs(link, name, first))];
-  return { name, capacity: 1, holders, waiters: count - 1 };
+  const shown = holders.map(async (holder) => holderOf(holder, await remainingMs(link, name, holder)));
+  return { name, capacity, holders: await Promise.all(shown), waiters };
 }
 
-function holderOf(key: IKeyValue, remainingTtl: number): Holder {
-  const { owner, client } = tagOf(key);
-  return { owner, client, units: 1, fencingToken: Number(key.create_revision), remainingTtl };
+function holderOf({ owner, client, units, place }: Standing, remainingTtl: number): Holder {
+  return { owner, client, units, fencingToken: place.createRevision, remainingTtl };
 }
 
 /** Infinity for a key that somebody has put there without a lease. */
-async function remainingMs(link: EtcdLink, name: string, key: IKeyValue): Promise<number> {
-  if (key.lease === '0') return Number.POSITIVE_INFINITY;
-  const seconds = await link.run(secondsLeft(key.lease), name);
+async function remainingMs(link: EtcdLink, name: string, { lease, ttlMs }: Standing): Promise<number> {
+  if (lease === '0') return Number.POSITIVE_INFINITY;
+  const seconds = await link.run(secondsLeft(lease), name);
   // etcd has whole seconds; no more than was asked for is right for keys of ours.
-  return Math.min((seconds ?? 0) * 1_000, tagOf(key).ttlMs ?? Number.POSITIVE_INFINITY);
+  return Math.min((seconds ?? 0) * 1_000, ttlMs ?? Number.POSITIVE_INFINITY);
 }

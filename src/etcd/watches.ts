@@ -12,13 +12,15 @@ export interface WatchRequest {
   readonly range_end?: Buffer;
   /** Tell only of keys that are deleted. */
   readonly deletionsOnly: boolean;
-  /** The first revision to tell of. */
+  /** The first revision to tell of; 0 for whatever comes after the beginning. */
   readonly from: number;
   onEvents(events: readonly IEvent[]): void;
   /**
    * The watch begins in the past: what it has missed comes only when etcd next looks at such watches, ten times a second.
    */
   onLate?(): void;
+  /** The watch has begun, or begun anew after a failure: what can be read from now on and what is told have no gap. */
+  onBegin?(): void;
   /**
    * No more will come: etcd has forgotten what happened since `from` (undefined: look for yourself and watch anew), or
    * forbids to watch.
@@ -142,7 +144,11 @@ export class Watches {
 
   #onAccepted(watched: Watched, { created, header }: IWatchResponse): void {
     watched.refused = false;
-    if (created && Number(header.revision) >= watched.from) watched.request.onLate?.();
+    if (!created) return;
+    const revision = Number(header.revision);
+    if (watched.from === 0) watched.from = revision + 1;
+    else if (revision >= watched.from) watched.request.onLate?.();
+    watched.request.onBegin?.();
   }
 
   #onCanceled(stream: WatchStream, id: string, watched: Watched, response: IWatchResponse): void {

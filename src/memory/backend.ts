@@ -5,6 +5,7 @@ import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { checkClientName, Owners } from '../core/owner.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockClosedError } from '../errors.ts';
+import { MemoryCounters } from './counters.ts';
 import type { Resource } from './resource.ts';
 import { MemorySpace } from './space.ts';
 
@@ -25,10 +26,10 @@ const spaces = new Map<string, MemorySpace>();
  */
 export function memoryBackend(options?: MemoryBackendOptions): LockBackend {
   const { clientName, space } = checkOptions(options);
-  const name = checkClientName(clientName);
+  const owners = new Owners(checkClientName(clientName));
   return new MemoryBackend(
     systemClock,
-    name,
+    owners,
     space === undefined ? undefined : spaceOf(checkName(space, 'space')),
   );
 }
@@ -41,17 +42,19 @@ function spaceOf(name: string): MemorySpace {
 
 export class MemoryBackend implements LockBackend {
   readonly kind = 'memory';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: true };
   readonly clock: Clock;
+  readonly counters: MemoryCounters;
   readonly #owners: Owners;
   readonly #deadlines: DeadlineQueue;
   readonly #space: MemorySpace;
 
-  constructor(clock: Clock, clientName?: string, space = new MemorySpace(clock)) {
+  constructor(clock: Clock, owners = new Owners(), space = new MemorySpace(clock)) {
     this.clock = clock;
     this.#deadlines = new DeadlineQueue(clock);
-    this.#owners = new Owners(clientName);
+    this.#owners = owners;
     this.#space = space;
+    this.counters = new MemoryCounters(space.counts);
   }
 
   acquire(request: LeaseRequest): void {
@@ -70,6 +73,10 @@ export class MemoryBackend implements LockBackend {
     return this.#space.resource(grant.name).refresh(grant.owner, ttlMs);
   }
 
+  async downgrade(grant: Grant, units: number): Promise<boolean> {
+    return this.#space.resource(grant.name).downgrade(grant.owner, units);
+  }
+
   async release(grant: Grant): Promise<boolean> {
     const released = this.#space.resource(grant.name).release(grant.owner);
     this.#space.tidy(grant.name);
@@ -77,7 +84,10 @@ export class MemoryBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    this.#space.find(grant.name)?.onForced(grant.owner, listener);
+    const resource = this.#space.find(grant.name);
+    resource?.onForced(grant.owner, listener);
+    // Nobody will tell of what has happened already.
+    if (!resource?.state.holders.some(({ owner }) => owner === grant.owner)) queueMicrotask(listener);
     return () => this.#space.find(grant.name)?.onForced(grant.owner, undefined);
   }
 
@@ -88,7 +98,7 @@ export class MemoryBackend implements LockBackend {
   }
 
   async forceRelease(name: string): Promise<boolean> {
-    const released = this.#space.resource(name).release();
+    const released = this.#space.resource(name).forceRelease();
     this.#space.tidy(name);
     return released;
   }
@@ -105,13 +115,15 @@ export class MemoryBackend implements LockBackend {
     };
   }
 
-  /** There is no connection to end: the locks stay, for whoever uses them next. */
+  /** There is no connection to end: locks and counters stay, for whoever uses them next. */
   async close(): Promise<void> {
-    this.#space.failWaiters(this.#owners.client, (name) => new LockClosedError('closed while waiting', name));
+    const error = (name: string) => new LockClosedError('closed while waiting', name);
+    this.#space.failWaiters(this.#owners.client, error);
+    this.counters.failAll(error);
   }
 
   #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {
-    const owner = this.#owners.next(request.ttlMs);
+    const owner = this.#owners.next(request);
     return new MemoryWaiter(owner, request, this.#deadlines, (waiter) => {
       resource.leave(waiter);
       this.#space.tidy(request.name);

@@ -1,24 +1,31 @@
-import type { LockState } from '../core/backend.ts';
+import type { Holder, LockState } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { leaseDeadline } from '../core/deadline.ts';
 import { clientOf } from '../core/owner.ts';
 import type { Waiter } from '../core/waiter.ts';
+import { LockCapacityError } from '../errors.ts';
 
 interface Lease {
   readonly owner: string;
   readonly fencingToken: number;
+  units: number;
   endsAt: number;
   onForced: (() => void) | undefined;
 }
 
-/** One name's lock in memory: who holds it, who waits, who watches. */
+/** One name's lock in memory: who holds how much of it, who waits, who watches. */
 export class Resource {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #nextFence: () => number;
   readonly #queue = new Set<Waiter>();
   readonly #watchers = new Set<(state: LockState) => void>();
-  #lease: Lease | undefined;
+  readonly #leases = new Map<string, Lease>();
+  #capacity = 1;
+  /** Units that are out. */
+  #used = 0;
+  /** No lease ends before. */
+  #soonest = Number.POSITIVE_INFINITY;
   #expiry: Alarm | undefined;
 
   constructor(name: string, clock: Clock, nextFence: () => number) {
@@ -29,28 +36,27 @@ export class Resource {
 
   /** Whether nobody needs this object any more. */
   get idle(): boolean {
-    return !this.#holder() && this.#queue.size === 0 && this.#watchers.size === 0;
+    return this.#unused && this.#watchers.size === 0;
   }
 
   get state(): LockState {
-    const lease = this.#holder();
-    const holders = lease
-      ? [
-          {
-            owner: lease.owner,
-            client: clientOf(lease.owner),
-            units: 1,
-            fencingToken: lease.fencingToken,
-            remainingTtl: Math.ceil(lease.endsAt - this.#clock.now()),
-          },
-        ]
-      : [];
-    return { name: this.#name, capacity: 1, holders, waiters: this.#queue.size };
+    const capacity = this.#unused ? 1 : this.#capacity;
+    const now = this.#clock.now();
+    const holders = [...this.#leases.values()].map(({ owner, units, fencingToken, endsAt }): Holder => {
+      return { owner, client: clientOf(owner), units, fencingToken, remainingTtl: Math.ceil(endsAt - now) };
+    });
+    return { name: this.#name, capacity, holders, waiters: this.#queue.size };
   }
 
-  /** Grants at once if the lock is free and nobody is in line. */
+  /** Grants at once if there are units left and nobody is in line; fails who means another capacity than the others. */
   tryGrant(waiter: Waiter): boolean {
-    if (this.#holder() || this.#queue.size > 0) return false;
+    const { capacity } = waiter.request;
+    if (this.#unused) this.#capacity = capacity;
+    if (capacity !== this.#capacity) {
+      waiter.fail(new LockCapacityError(this.#name, capacity, this.#capacity));
+      return true;
+    }
+    if (this.#queue.size > 0 || !this.#fits(waiter)) return false;
     this.#grant(waiter);
     return true;
   }
@@ -58,36 +64,54 @@ export class Resource {
   enqueue(waiter: Waiter): void {
     this.#queue.add(waiter);
     waiter.startTimer();
-    this.#awaitExpiry();
+    this.#serve();
   }
 
   leave(waiter: Waiter): void {
-    this.#queue.delete(waiter);
-    if (this.#queue.size === 0) this.#expiry?.cancel();
+    // Who is granted has left before.
+    if (!this.#queue.delete(waiter)) return;
+    this.#serve();
   }
 
   refresh(owner: string, ttlMs: number): boolean {
-    const lease = this.#holder();
-    if (lease?.owner !== owner) return false;
+    const lease = this.#find(owner);
+    if (!lease) return false;
     lease.endsAt = this.#clock.now() + ttlMs;
-    this.#awaitExpiry();
+    this.#soonest = Math.min(this.#soonest, lease.endsAt);
+    this.#serve();
     return true;
   }
 
-  /** Ends the lease of `owner`, or of whoever holds it, and hands the lock to the next in line. */
-  release(owner?: string): boolean {
-    const lease = owner === undefined ? this.#holder() : this.#lease;
-    if (!lease || (owner !== undefined && lease.owner !== owner)) return false;
-    this.#lease = undefined;
-    if (owner === undefined) lease.onForced?.();
-    const next = this.#queue.values().next().value;
-    if (next) this.#grant(next);
-    else this.#tellWatchers();
+  downgrade(owner: string, units: number): boolean {
+    const lease = this.#find(owner);
+    if (!lease) return false;
+    this.#used -= lease.units - units;
+    lease.units = units;
+    this.#handOver();
+    return true;
+  }
+
+  /** Ends the lease of `owner` and hands its units to the next in line. */
+  release(owner: string): boolean {
+    const lease = this.#leases.get(owner);
+    if (!lease) return false;
+    this.#end([lease]);
+    return true;
+  }
+
+  /** Ends the lease of `owner`, or of whoever holds any, and tells the holders. */
+  forceRelease(owner?: string): boolean {
+    this.#sweep();
+    const leases = [...this.#leases.values()].filter((lease) => owner === undefined || lease.owner === owner);
+    if (leases.length === 0) return false;
+    for (const lease of leases) lease.onForced?.();
+    this.#end(leases);
     return true;
   }
 
   onForced(owner: string, listener: (() => void) | undefined): void {
-    if (this.#lease?.owner === owner) this.#lease.onForced = listener;
+    const lease = this.#leases.get(owner);
+    if (lease) lease.onForced = listener;
   }
 
   watch(watcher: (state: LockState) => void): () => void {
@@ -101,26 +125,82 @@ export class Resource {
     }
   }
 
-  #holder(): Lease | undefined {
-    return this.#lease && this.#clock.now() < this.#lease.endsAt ? this.#lease : undefined;
+  /** Whether nobody holds any of it or waits for it, so that it has no capacity of its own. */
+  get #unused(): boolean {
+    this.#sweep();
+    return this.#leases.size === 0 && this.#queue.size === 0;
+  }
+
+  #find(owner: string): Lease | undefined {
+    this.#sweep();
+    return this.#leases.get(owner);
+  }
+
+  #fits({ request }: Waiter): boolean {
+    return this.#used + request.units <= this.#capacity;
+  }
+
+  /** Forgets the leases that have ended. */
+  #sweep(): void {
+    const now = this.#clock.now();
+    if (now < this.#soonest) return;
+    this.#forget([...this.#leases.values()].filter(({ endsAt }) => endsAt <= now));
+    this.#soonest = Math.min(...[...this.#leases.values()].map(({ endsAt }) => endsAt));
+  }
+
+  #forget(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      this.#leases.delete(lease.owner);
+      this.#used -= lease.units;
+    }
+  }
+
+  #end(leases: readonly Lease[]): void {
+    this.#forget(leases);
+    // Who takes over tells the watchers, too.
+    if (this.#handOver() === 0) this.#tellWatchers();
+  }
+
+  /** Grants to the first in line, as long as there is enough for the first; answers to how many. */
+  #handOver(): number {
+    let granted = 0;
+    for (const waiter of this.#queue) {
+      if (!this.#fits(waiter)) break;
+      this.#queue.delete(waiter);
+      this.#grant(waiter);
+      granted += 1;
+    }
+    return granted;
   }
 
   #grant(waiter: Waiter): void {
     const now = this.#clock.now();
-    const { ttlMs } = waiter.request;
+    const { owner } = waiter;
+    const { ttlMs, units } = waiter.request;
     const fencingToken = this.#nextFence();
-    this.#lease = { owner: waiter.owner, fencingToken, endsAt: now + ttlMs, onForced: undefined };
-    // Ends the wait, and with it the place in the queue.
+    const endsAt = now + ttlMs;
+    this.#leases.set(owner, { owner, fencingToken, units, endsAt, onForced: undefined });
+    this.#used += units;
+    this.#soonest = Math.min(this.#soonest, endsAt);
     waiter.grant(fencingToken, leaseDeadline(now, ttlMs));
     this.#awaitExpiry();
     this.#tellWatchers();
   }
 
-  /** Only a lock that somebody waits for needs to notice by itself that the lease has ended. */
+  /** A lease that was found to have ended has made room: its alarm is not waited for, and may be cancelled. */
+  #serve(): void {
+    this.#handOver();
+    this.#awaitExpiry();
+  }
+
+  /** Only a lock that somebody waits for needs to notice by itself that a lease has ended. */
   #awaitExpiry(): void {
     this.#expiry?.cancel();
-    if (this.#queue.size === 0 || !this.#lease) return;
-    this.#expiry = this.#clock.callAt(this.#lease.endsAt, () => this.release(this.#lease?.owner));
+    if (this.#queue.size === 0) return;
+    this.#expiry = this.#clock.callAt(this.#soonest, () => {
+      this.#sweep();
+      this.#serve();
+    });
   }
 
   #tellWatchers(): void {

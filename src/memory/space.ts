@@ -1,18 +1,24 @@
 import type { Clock } from '../core/clock.ts';
+import { Counts } from './counters.ts';
 import { Resource } from './resource.ts';
 
 /** From this many names on, those whose lease ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
 
-/** The locks that some backends of one process share: what a server is to other engines. */
+/** The locks and counters that some backends of one process share: what a server is to other engines. */
 export class MemorySpace {
+  readonly counts: Counts;
   readonly #clock: Clock;
+  readonly #wall: () => number;
   readonly #resources = new Map<string, Resource>();
   #pruneAt = PRUNE_FROM;
   #lastFence = 0;
 
-  constructor(clock: Clock) {
+  /** `wall` is the time of day in ms, from which fences are made. */
+  constructor(clock: Clock, wall: () => number = Date.now) {
     this.#clock = clock;
+    this.counts = new Counts(clock);
+    this.#wall = wall;
   }
 
   find(name: string): Resource | undefined {
@@ -46,7 +52,7 @@ export class MemorySpace {
 
   /** One rising sequence for all names, so that a name nobody uses needs no memory. */
   #nextFence(): number {
-    this.#lastFence = Math.max(this.#lastFence + 1, Date.now() * 1_000);
+    this.#lastFence = Math.max(this.#lastFence + 1, this.#wall() * 1_000);
     return this.#lastFence;
   }
 }

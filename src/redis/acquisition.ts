@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import type { DeadlineQueue } from '../core/deadline-queue.ts';
 import { Waiter } from '../core/waiter.ts';
-import type { LockBackendError } from '../errors.ts';
+import { type LockBackendError, LockCapacityError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
 import type { Door } from './door.ts';
 import { answeredTooLate, unexpectedReply } from './errors.ts';
@@ -166,8 +166,7 @@ export class Acquisition extends Waiter implements Caller {
   }
 
   #call(place: string | undefined): ScriptCall {
-    const { name, ttlMs } = this.request;
-    return this.#context.protocol.acquire(name, this.owner, ttlMs, place);
+    return this.#context.protocol.acquire(this.request, this.owner, place);
   }
 
   /** `again`: the server may have been asked before, and so have granted before. */
@@ -183,6 +182,10 @@ export class Acquisition extends Waiter implements Caller {
       return 'settled';
     }
     if (reply.kind === 'refused' || reply.kind === 'more') return reply.kind;
+    if (reply.kind === 'capacity') {
+      this.fail(new LockCapacityError(this.request.name, this.request.capacity, reply.actual));
+      return 'settled';
+    }
     if (this.outcome !== 'waiting') {
       this.#surplus(reply);
       return 'settled';

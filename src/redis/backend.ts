@@ -1,32 +1,34 @@
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
 import { Owners } from '../core/owner.ts';
-import { type LockBackendError, LockClosedError } from '../errors.ts';
+import { LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
+import { RedisCounters } from './counters.ts';
 import { connectionEnded } from './errors.ts';
+import { type Hearing, listenForForced } from './forced.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
-import type { ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
-import { Release } from './release.ts';
+import { forceRelease, Release, releaseAgain } from './release.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
 import { Replication } from './replication.ts';
 import { readState, StateWatch } from './state-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** Locks on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
+/** Locks and counters on one Redis server, or on whatever ioredis connects to as one (Sentinel, Cluster). */
 export class RedisBackend implements LockBackend {
   readonly kind = 'redis';
-  readonly supports = { capacity: false, fencing: true, fifo: true, counters: false };
+  readonly supports = { capacity: true, fencing: true, fifo: true, counters: true };
   readonly clock: Clock;
   readonly link: CommandLink;
   readonly protocol: Protocol;
+  readonly counters: RedisCounters;
   readonly #redis: Connection;
   readonly #owned: boolean;
   readonly #settings: RedisSettings;
@@ -56,16 +58,13 @@ export class RedisBackend implements LockBackend {
     this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
     this.#inboxes = this.#inboxesOf(owners.client);
-    this.#line = new WaitingLine({
-      link: this.link,
-      protocol: this.protocol,
-      clock,
-      owners,
-      inboxes: this.#inboxes,
-      leases: this.#leases,
-      safetyNetMs: settings.safetyNetMs,
+    const { replicas, commandTimeoutMs, safetyNetMs } = settings;
+    const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
+    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
+    this.counters = new RedisCounters({
+      ...common,
+      ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
     });
-    const { replicas, commandTimeoutMs } = settings;
     // On a cluster there is no WAIT for a key, and so no such option.
     if (replicas && !isCluster(redis)) {
       this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });
@@ -93,6 +92,16 @@ export class RedisBackend implements LockBackend {
     return Number(reply) === 1;
   }
 
+  async downgrade(grant: Grant, units: number): Promise<boolean> {
+    const { name, owner, deadline } = grant;
+    this.#assertOpen(name);
+    const call = this.protocol.downgrade(name, owner, units);
+    for (;;) {
+      const { reply } = await this.link.run(call, deadline);
+      if (Number(reply) !== 2) return Number(reply) === 1;
+    }
+  }
+
   /** `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
@@ -101,20 +110,10 @@ export class RedisBackend implements LockBackend {
     return new Promise((resolve) => {
       const release = new Release(resolve, (failure) => {
         retrying?.();
-        return this.#releaseAgain(call, grant, failure);
+        return releaseAgain(this.link, call, grant.deadline, failure);
       });
       this.link.send(call, Number.POSITIVE_INFINITY, release);
     });
-  }
-
-  /** Until the server has answered or the TTL has passed. */
-  async #releaseAgain(call: ScriptCall, grant: Grant, failure?: LockBackendError): Promise<boolean> {
-    for (let reason = failure; ; reason = undefined) {
-      const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
-      const answer = await this.link.persist(call, grant.deadline, persistence);
-      const outcome = Number(answer?.reply);
-      if (outcome !== 2) return outcome === 1 || answer?.repeated === true;
-    }
   }
 
   /** Makes the server forget an owner id, until it has answered or the TTL has passed. */
@@ -123,14 +122,20 @@ export class RedisBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    // Without an inbox the next refresh finds out.
-    this.#inboxes.open(grant.name).catch(() => {});
-    this.#inboxes.enter(grant.name);
-    const stop = this.#leases.onForced(grant, listener);
-    return () => {
-      stop();
-      this.#inboxes.leave(grant.name);
+    const hearings = [this.hearForced(grant, listener)];
+    return listenForForced(this, grant, listener, { hearings, needed: 1 });
+  }
+
+  /** Listens to what the server tells of a lease, without asking what it may have told before. */
+  hearForced({ name, owner }: Grant, listener: () => void): Hearing {
+    const opening = this.#inboxes.opened(name) ? undefined : this.#inboxes.open(name);
+    this.#inboxes.enter(name);
+    const unlisten = this.#leases.onForced(owner, listener);
+    const stop = () => {
+      unlisten();
+      this.#inboxes.leave(name);
     };
+    return { opening, stop };
   }
 
   async inspect(name: string): Promise<LockState> {
@@ -141,10 +146,7 @@ export class RedisBackend implements LockBackend {
 
   async forceRelease(name: string): Promise<boolean> {
     this.#assertOpen(name);
-    for (;;) {
-      const { reply } = await this.link.run(this.protocol.release(name, 'force'));
-      if (Number(reply) !== 2) return Number(reply) === 1;
-    }
+    return forceRelease(this.link, this.protocol, name);
   }
 
   watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
@@ -165,6 +167,7 @@ export class RedisBackend implements LockBackend {
 
   async #close(): Promise<void> {
     this.#line.failAll((name) => new LockClosedError('closed while waiting', name));
+    this.counters.close();
     const patience = pause(this.clock, this.#settings.commandTimeoutMs);
     await Promise.race([this.#line.chased().then(() => this.link.drained()), patience.done]);
     patience.stop();
@@ -204,7 +207,9 @@ export class RedisBackend implements LockBackend {
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
   readonly #onEnd = (): void => {
-    this.#line.failAll((name) => this.link.outage(name) ?? connectionEnded(name));
+    const error = (name: string) => this.link.outage(name) ?? connectionEnded(name);
+    this.#line.failAll(error);
+    this.counters.failWaits(error);
   };
 
   /**

@@ -2,15 +2,13 @@ import type { Redis } from 'ioredis';
 import { type Connection, isCluster } from './connection.ts';
 import type { Script } from './script.ts';
 
-/** One script run to be sent. `args` begins with the two keys. */
+/** One script run to be sent. `args` begins with the keys. */
 export interface Dispatch {
   readonly script: Script;
   readonly args: readonly (string | number)[];
   /** Called once, with an error of ioredis or of the server, or with the reply. */
   settle(error: unknown, reply: unknown): void;
 }
-
-const KEY_COUNT = 2;
 
 /**
  * What is under way goes in about so many writes: while the server works on one, we read the answers to another and
@@ -34,7 +32,7 @@ export class Dispatcher {
   send(dispatch: Dispatch, underWay: number): void {
     const batch = Math.min(Math.ceil(underWay / WRITES_UNDER_WAY), LONGEST_BATCH);
     if (batch > 1 && !this.#corked) this.#cork();
-    this.#redis.evalsha(dispatch.script.sha, KEY_COUNT, ...dispatch.args).then(
+    this.#redis.evalsha(dispatch.script.sha, dispatch.script.keys, ...dispatch.args).then(
       (reply) => dispatch.settle(undefined, reply),
       (error: unknown) => this.#fail(dispatch, error),
     );
@@ -66,7 +64,7 @@ export class Dispatcher {
       dispatch.settle(error, undefined);
       return;
     }
-    this.#redis.eval(dispatch.script.lua, KEY_COUNT, ...dispatch.args).then(
+    this.#redis.eval(dispatch.script.lua, dispatch.script.keys, ...dispatch.args).then(
       (reply) => dispatch.settle(undefined, reply),
       (failure: unknown) => dispatch.settle(failure, undefined),
     );

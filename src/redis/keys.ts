@@ -26,6 +26,16 @@ export class Keys {
     return `${this.#keyPrefix}${this.record(name)}:events`;
   }
 
+  /** As handed to ioredis, which adds its `keyPrefix`. */
+  counter(name: string): string {
+    return `${this.record(name)}:counter`;
+  }
+
+  /** The channel on which a counter tells those who wait for 0. */
+  counterEvents(name: string): string {
+    return `${this.#keyPrefix}${this.counter(name)}:events`;
+  }
+
   /** What the channel names of all inboxes begin with, where one serves all names. */
   get inboxes(): string {
     return `${this.#keyPrefix}${this.#prefix}:inbox:`;

@@ -30,7 +30,7 @@ export class Leases {
   }
 
   /** Calls `listener` when the server says that the lease was released by force; returns how to stop. */
-  onForced({ owner }: Grant, listener: () => void): () => void {
+  onForced(owner: string, listener: () => void): () => void {
     this.#listeners.set(owner, listener);
     return () => this.#listeners.delete(owner);
   }

@@ -7,7 +7,7 @@ import type { Script } from './script.ts';
 /** One run of a script. */
 export interface ScriptCall {
   readonly script: Script;
-  /** Two keys, then the other arguments. */
+  /** The keys, then the other arguments. */
   readonly args: readonly (string | number)[];
   readonly lockName: string;
 }

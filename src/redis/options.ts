@@ -8,7 +8,10 @@ export interface RedisBackendOptions {
   prefix?: string;
   /** Shown in inspections: 1 to 64 letters, digits, ".", "_" or "-". The host's name by default. */
   clientName?: string;
-  /** How long a fence outlives the lease, in ms, so that it rises even when the clock goes back. 1 h by default. */
+  /**
+   * How long a fence outlives the lease, in ms, so that it rises even when the clock goes back; and how long a counter's latest
+   * request of each client is kept, so that it does not count again when it is sent again. 1 h by default.
+   */
   fenceRetention?: number;
   /** Longest time between two pokes of a waiting client, in ms, at least 100. 30 s by default. */
   safetyNet?: number;

@@ -1,13 +1,19 @@
+import type { LeaseRequest } from '../core/backend.ts';
+import { isShare } from '../core/owner.ts';
 import { INBOXES_OF_KEY, type Keys } from './keys.ts';
 import type { ScriptCall } from './open-call.ts';
 import type { RedisSettings } from './options.ts';
 import type { Script } from './script.ts';
 import { acquireScript } from './scripts/acquire.ts';
+import { acquireShareScript } from './scripts/acquire-share.ts';
 import { adoptScript } from './scripts/adopt.ts';
+import { downgradeShareScript, refreshShareScript } from './scripts/change-share.ts';
+import { countScript } from './scripts/count.ts';
 import type { ScriptConstants } from './scripts/fragments.ts';
 import { inspectScript } from './scripts/inspect.ts';
 import { refreshScript } from './scripts/refresh.ts';
 import { releaseScript } from './scripts/release.ts';
+import { releaseShareScript } from './scripts/release-share.ts';
 
 /** How a queue outlives its pokes: all its clients would have to miss this many in a row. */
 const QUEUE_LIFE_IN_SAFETY_NETS = 3;
@@ -21,7 +27,13 @@ export function scriptConstants(keys: Keys, settings: RedisSettings, perName: bo
   };
 }
 
-/** The script calls of the protocol, typed: which script with which keys and arguments. */
+/** What the acquire scripts are told of a request. */
+type Wanted = Pick<LeaseRequest, 'name' | 'ttlMs' | 'units' | 'capacity'>;
+
+/**
+ * The script calls of the protocol, typed: which script with which keys and arguments. Shares of a capacity above 1 have
+ * scripts of their own; an owner id says which it is for.
+ */
 export class Protocol {
   readonly #keys: Keys;
   readonly #acquire: Script;
@@ -29,6 +41,11 @@ export class Protocol {
   readonly #release: Script;
   readonly #refresh: Script;
   readonly #inspect: Script;
+  readonly #acquireShare: Script;
+  readonly #releaseShare: Script;
+  readonly #refreshShare: Script;
+  readonly #downgradeShare: Script;
+  readonly #count: Script;
 
   constructor(keys: Keys, constants: ScriptConstants) {
     this.#keys = keys;
@@ -37,14 +54,23 @@ export class Protocol {
     this.#release = releaseScript(constants);
     this.#refresh = refreshScript(constants);
     this.#inspect = inspectScript(constants);
+    this.#acquireShare = acquireShareScript(constants);
+    this.#releaseShare = releaseShareScript(constants);
+    this.#refreshShare = refreshShareScript(constants);
+    this.#downgradeShare = downgradeShareScript(constants);
+    this.#count = countScript(constants);
   }
 
   /** `place` is `try`, or the arrival score that this owner already had; without one it queues at the end. */
-  acquire(lockName: string, owner: string, ttlMs: number, place?: string): ScriptCall {
-    const record = this.#keys.record(lockName);
+  acquire({ name, ttlMs, units, capacity }: Wanted, owner: string, place?: string): ScriptCall {
+    if (capacity > 1) {
+      const more = place === undefined ? [ttlMs, units, capacity] : [ttlMs, units, capacity, place];
+      return this.#shareCall(this.#acquireShare, name, owner, more);
+    }
+    const record = this.#keys.record(name);
     const args = [record, `${record}:queue`, owner, ttlMs];
     if (place !== undefined) args.push(place);
-    return { script: this.#acquire, lockName, args };
+    return { script: this.#acquire, lockName: name, args };
   }
 
   /** Asks for a vote: `fence` is what another server has granted to this owner. */
@@ -55,17 +81,45 @@ export class Protocol {
 
   /** `owner` is an owner id, or `force` for whoever holds the lock. */
   release(lockName: string, owner: string): ScriptCall {
+    if (isShare(owner)) return this.releaseShares(lockName, owner);
     const record = this.#keys.record(lockName);
     return { script: this.#release, lockName, args: [record, `${record}:queue`, owner] };
   }
 
+  /** `owner` is an owner id, `force` for all who hold any, or anything else to go on with the line. */
+  releaseShares(lockName: string, owner: string): ScriptCall {
+    return this.#shareCall(this.#releaseShare, lockName, owner, []);
+  }
+
   refresh(lockName: string, owner: string, ttlMs: number): ScriptCall {
+    if (isShare(owner)) return this.#shareCall(this.#refreshShare, lockName, owner, [ttlMs]);
     const record = this.#keys.record(lockName);
     return { script: this.#refresh, lockName, args: [record, `${record}:queue`, owner, ttlMs] };
   }
 
+  /** Keeps `units` of a share. */
+  downgrade(lockName: string, owner: string, units: number): ScriptCall {
+    return this.#shareCall(this.#downgradeShare, lockName, owner, [units]);
+  }
+
   inspect(lockName: string, mode: 'watch' | ''): ScriptCall {
+    return this.#shareCall(this.#inspect, lockName, mode, []);
+  }
+
+  #shareCall(
+    script: Script,
+    lockName: string,
+    first: string,
+    more: readonly (string | number)[],
+  ): ScriptCall {
     const record = this.#keys.record(lockName);
-    return { script: this.#inspect, lockName, args: [record, `${record}:queue`, mode] };
+    return { script, lockName, args: [record, `${record}:queue`, `${record}:holders`, first, ...more] };
+  }
+
+  /** `request` is `read`, or the number and the runs of a request that `client` makes. */
+  count(counterName: string, client: string, request: readonly (string | number)[]): ScriptCall {
+    const counter = this.#keys.counter(counterName);
+    const args = [counter, `${counter}:${client}`, ...request];
+    return { script: this.#count, lockName: counterName, args };
   }
 }

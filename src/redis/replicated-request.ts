@@ -1,4 +1,5 @@
-import type { Canceller, Grant, LeaseRequest } from '../core/backend.ts';
+import type { Grant, LeaseRequest } from '../core/backend.ts';
+import { ForwardedRequest } from '../core/forwarded-request.ts';
 
 /** What is done about a grant before the caller hears of it. */
 export interface Confirmation {
@@ -8,44 +9,21 @@ export interface Confirmation {
 }
 
 /** A request whose grant the caller is told of only when replicas have it, too. */
-export class ReplicatedRequest implements LeaseRequest, Canceller {
-  readonly name: string;
-  readonly ttlMs: number;
-  readonly units: number;
-  readonly capacity: number;
-  readonly deadline: number;
-  readonly askedAt: number;
-  canceller: Canceller | undefined;
-  readonly #inner: LeaseRequest;
+export class ReplicatedRequest extends ForwardedRequest {
   readonly #confirmation: Confirmation;
   #unconfirmed: Grant | undefined;
 
   constructor(inner: LeaseRequest, confirmation: Confirmation) {
-    this.name = inner.name;
-    this.ttlMs = inner.ttlMs;
-    this.units = inner.units;
-    this.capacity = inner.capacity;
-    this.deadline = inner.deadline;
-    this.askedAt = inner.askedAt;
-    this.#inner = inner;
+    super(inner);
     this.#confirmation = confirmation;
-    inner.canceller = this;
   }
 
   granted(grant: Grant): void {
     this.#unconfirmed = grant;
     this.#confirmation.confirm(grant).then(
-      () => this.#settle(() => this.#inner.granted(grant)),
+      () => this.#settle(() => this.inner.granted(grant)),
       (error: unknown) => this.#discard(error),
     );
-  }
-
-  refused(): void {
-    this.#inner.refused();
-  }
-
-  failed(reason: unknown): void {
-    this.#inner.failed(reason);
   }
 
   cancel(reason: unknown): void {
@@ -57,7 +35,7 @@ export class ReplicatedRequest implements LeaseRequest, Canceller {
     const grant = this.#unconfirmed;
     if (!grant) return;
     this.#confirmation.giveBack(grant);
-    this.#settle(() => this.#inner.failed(reason));
+    this.#settle(() => this.inner.failed(reason));
   }
 
   /** Once: whoever cancels while it is confirmed has the last word. */

@@ -4,9 +4,12 @@ import { createHash } from 'node:crypto';
 export class Script {
   readonly lua: string;
   readonly sha: string;
+  /** With how many keys its arguments begin. */
+  readonly keys: number;
 
-  constructor(lua: string) {
+  constructor(lua: string, keys = 2) {
     this.lua = lua.trim();
+    this.keys = keys;
     this.sha = createHash('sha1').update(this.lua).digest('hex');
   }
 }

@@ -161,7 +161,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   #start(request: LeaseRequest): Acquisition {
-    const acquisition = new Acquisition(this.#parts.owners.next(request.ttlMs), request, this);
+    const acquisition = new Acquisition(this.#parts.owners.next(request), request, this);
     this.#unplaced.add(acquisition);
     return acquisition;
   }
@@ -204,7 +204,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       do {
         chase.again = false;
         outcome = Number((await this.link.persist(call, giveUpAt))?.reply);
-      } while (outcome === 2 || chase.again);
+      } while (outcome >= 2 || chase.again);
     } catch (error) {
       // What the server could not be told ends with its TTL.
       if (!(error instanceof LockBackendError)) throw error;

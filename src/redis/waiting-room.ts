@@ -58,7 +58,7 @@ export class WaitingRoom {
     const wasPoker = this.#poker === acquisition;
     if (wasPoker) this.#poker = undefined;
     if (this.empty) this.#disarm();
-    else if (leaseMs !== undefined) this.#pokeIn(leaseMs);
+    else if (leaseMs !== undefined && this.#isNext(acquisition, leaseMs)) this.#pokeIn(leaseMs);
     else if (wasPoker) this.#poke();
   }
 
@@ -70,6 +70,11 @@ export class WaitingRoom {
     const others = this.all.filter((acquisition) => acquisition !== of);
     await Promise.all(others.map((acquisition) => acquisition.askAgain()));
     this.#recovering = false;
+  }
+
+  /** Whether a lease that was just granted is the next to end: that of a mutex, or one shorter than all that we know of. */
+  #isNext({ request }: Acquisition, leaseMs: number): boolean {
+    return request.capacity === 1 || this.#clock.now() + leaseMs < this.#pokeAt;
   }
 
   #pokeIn(leftMs: number): void {

@@ -18,7 +18,7 @@ export interface AcquisitionContext extends BallotContext {
   readonly deadlines: DeadlineQueue;
   readonly patienceMs: number;
   /** Called once, when the acquisition is granted, refused or has failed. */
-  forget(acquisition: RedlockAcquisition): void;
+  settled(acquisition: RedlockAcquisition): void;
 }
 
 /**
@@ -154,7 +154,7 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
     this.#pause?.cancel();
     this.#endTurn();
     if (this.outcome !== 'granted') this.#giveBack();
-    this.#context.forget(this);
+    this.#context.settled(this);
   }
 
   /** Too few servers can be asked: until that changes, or a while has passed, nothing is sent. */

@@ -6,6 +6,7 @@ import { LinkedSet } from '../core/linked-set.ts';
 import { Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
 import { RedisBackend } from '../redis/backend.ts';
+import { listenForForced } from '../redis/forced.ts';
 import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
 import type { Ballot } from './ballot.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -87,10 +88,8 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const stops = this.#keepersOf(grant).map(({ server }) => server.backend.onForced(grant, listener));
-    return () => {
-      for (const stop of stops) stop();
-    };
+    const hearings = this.#keepersOf(grant).map(({ server }) => server.backend.hearForced(grant, listener));
+    return listenForForced(this, grant, listener, { hearings, needed: this.servers.quorum });
   }
 
   async inspect(name: string): Promise<LockState> {
@@ -127,7 +126,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     return this.#closing;
   }
 
-  forget(acquisition: RedlockAcquisition): void {
+  settled(acquisition: RedlockAcquisition): void {
     this.#acquisitions.delete(acquisition);
     const { lease, ballot } = acquisition;
     if (lease && ballot) this.#ballots.set(lease, ballot);

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { Inbox } from '../../src/redis/inbox.ts';
 import { InboxPerName } from '../../src/redis/inboxes.ts';
 import { Subscriber } from '../../src/redis/subscriber.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/wait.ts';
 

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockClient, LockCreator } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 
 const TTL = 10_000;

@@ -8,7 +8,7 @@ import {
   type TryOptions,
   type WaitOptions,
 } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 
 const LONGEST = 2_147_483_647;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Lock, LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;

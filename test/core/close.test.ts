@@ -1,7 +1,7 @@
 import pDefer from 'p-defer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClient, LockClosedError, LockCreator } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;

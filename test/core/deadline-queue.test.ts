@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DeadlineQueue, type Timed } from '../../src/core/deadline-queue.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 class Entry implements Timed {
   readonly deadline: number;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CounterExpiredError,
+  CounterOverflowError,
   LockArgumentError,
   LockBackendError,
   LockClosedError,
@@ -27,6 +29,12 @@ const ERRORS = [
   {
     error: new QuorumError([{ server: 'a:6379', error: cause }], 2, 3, 'orders:42'),
     code: 'ERR_LOCK_QUORUM',
+    lockName: 'orders:42',
+  },
+  { error: new CounterExpiredError('orders:42'), code: 'ERR_COUNTER_EXPIRED', lockName: 'orders:42' },
+  {
+    error: new CounterOverflowError('orders:42', -1, 5),
+    code: 'ERR_COUNTER_OVERFLOW',
     lockName: 'orders:42',
   },
   { error: new LockClosedError('closed', 'orders:42'), code: 'ERR_LOCK_CLOSED', lockName: 'orders:42' },

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
@@ -283,7 +283,7 @@ describe('a refresh', () => {
 
   it('row 8: does not revive a lease that has ended on the server, though nobody took the lock since', async () => {
     const { name, owner, fencingToken, ttl: ttlMs } = lock;
-    const grant = { name, owner, fencingToken, ttlMs, deadline: clock.now() + VALID };
+    const grant = { name, owner, fencingToken, units: 1, ttlMs, deadline: clock.now() + VALID };
     clock.stall(TTL - 1);
     expect(await backend.memory.refresh(grant, TTL)).toBe(true);
     clock.stall(TTL);
@@ -474,6 +474,18 @@ describe('a release', () => {
 });
 
 describe('a lock that is released by force', () => {
+  it('is lost as soon as its signal is read, however late that is', async () => {
+    await backend.memory.forceRelease('orders:42');
+    const next = await creator.acquire(TTL);
+    const { signal } = lock;
+    await clock.advance(0);
+    expect(signal.aborted).toBe(true);
+    expectLost('forced');
+    next.signal.throwIfAborted();
+    await next.release();
+    expect(clock.pending).toBe(0);
+  });
+
   it('aborts its signal at once', async () => {
     const { signal } = lock;
     await creator.forceRelease();

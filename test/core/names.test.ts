@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LockArgumentError, LockCreator } from '../../src/index.ts';
 import { Keys } from '../../src/redis/keys.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 
 const BOUNDS = 'well-formed Unicode of 1 to 512 bytes in UTF-8';

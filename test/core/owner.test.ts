@@ -1,23 +1,34 @@
 import { describe, expect, it } from 'vitest';
-import { clientOf, Owners } from '../../src/core/owner.ts';
+import { clientOf, Owners, ttlOf, unitsOf } from '../../src/core/owner.ts';
+
+const mutex = (ttlMs: number) => ({ ttlMs, units: 1, capacity: 1 });
 
 describe('an owner id', () => {
   it('says whose it is, and how long a lease it wants', () => {
     const owners = new Owners('worker-7');
     expect(owners.client).toMatch(new RegExp(`^worker-7\\.${process.pid}\\.[0-9a-f]{12}$`));
-    expect(owners.next(30_000)).toMatch(new RegExp(`^${owners.client}:1:30000$`));
-    expect(clientOf(owners.next(500))).toBe(owners.client);
+    expect(owners.next(mutex(30_000))).toMatch(new RegExp(`^${owners.client}:1:30000$`));
+    expect(clientOf(owners.next(mutex(500)))).toBe(owners.client);
+  });
+
+  it('has units only where there is more than one to be had', () => {
+    const owners = new Owners();
+    const permit = owners.next({ ttlMs: 700, units: 3, capacity: 5 });
+    expect([ttlOf(permit), unitsOf(permit)]).toEqual([700, 3]);
+    const plain = owners.next(mutex(800));
+    expect([ttlOf(plain), unitsOf(plain)]).toEqual([800, undefined]);
+    expect(unitsOf(owners.next({ ttlMs: 700, units: 1, capacity: 5 }))).toBe(1);
   });
 
   it('is never given twice, also by two clients of one process with one name', () => {
     const all = new Set<string>();
     const clients = [new Owners('a'), new Owners('a'), new Owners()];
-    for (const owners of clients) for (let i = 0; i < 1_000; i++) all.add(owners.next(10));
+    for (const owners of clients) for (let i = 0; i < 1_000; i++) all.add(owners.next(mutex(10)));
     expect(all.size).toBe(3_000);
   });
 
   it('is plain ASCII without spaces whatever the host is called', () => {
-    expect(new Owners().next(10)).toMatch(/^[A-Za-z0-9._-]{1,64}\.\d+\.[0-9a-f]{12}:\w+:10$/);
+    expect(new Owners().next(mutex(10))).toMatch(/^[A-Za-z0-9._-]{1,64}\.\d+\.[0-9a-f]{12}:\w+:10$/);
   });
 
   it('that is not one of ours is a client of its own', () => {

@@ -1,7 +1,7 @@
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../../src/core/backend.ts';
 import { LockBackendError } from '../../src/errors.ts';
 import { MemoryBackend } from '../../src/memory/backend.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
+import type { ManualClock } from '../../src/testing/manual-clock.ts';
 
 type Answers = Partial<
   Pick<LockBackend, 'refresh' | 'release' | 'inspect' | 'watch'> & {

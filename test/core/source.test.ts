@@ -10,7 +10,7 @@ import {
   redisBackend,
   redlockBackend,
 } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 
 const { made } = vi.hoisted(() => ({ made: [] as { url: string; status: string }[] }));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;

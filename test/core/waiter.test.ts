@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Canceller, Grant, LeaseRequest } from '../../src/core/backend.ts';
 import { DeadlineQueue } from '../../src/core/deadline-queue.ts';
 import { Waiter } from '../../src/core/waiter.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 class PlainWaiter extends Waiter {
   ends = 0;
@@ -70,7 +70,7 @@ describe('a waiter', () => {
     waiter.startTimer();
     expect(clock.pending).toBe(0);
     expect(request.answers).toEqual([
-      { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, ttlMs: 10_000, deadline: 5_000 },
+      { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, units: 1, ttlMs: 10_000, deadline: 5_000 },
     ]);
     expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'granted', ends: 1 });
   });

@@ -1,25 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { exitStatus, type Outcome, oversold } from '../../examples/flash-sale/sale.ts';
 import { startRedis } from '../support/redis-server.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Runs the demo as `npm run demo -- …` does. */
-async function demo(...args: string[]): Promise<{ code: number; output: string }> {
-  const { REDIS_URL: _, ...env } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/flash-sale/main.ts', ...args], {
-    cwd: ROOT,
-    env,
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, output };
-}
+import { runExample } from './run-example.ts';
 
 /** What it printed for its two rounds. */
 function rounds(output: string) {
@@ -29,7 +12,7 @@ function rounds(output: string) {
 
 describe('the flash sale', () => {
   it('oversells without the lock and not with it, in memory', async () => {
-    const { code, output } = await demo('--buyers', '1000', '--items', '50');
+    const { code, output } = await runExample('flash-sale', '--buyers', '1000', '--items', '50');
     const [without, locked] = rounds(output);
     expect(without?.[1]).toBeGreaterThan(0);
     expect(locked).toEqual([50, 0]);
@@ -38,7 +21,15 @@ describe('the flash sale', () => {
 
   it('does so over 4 processes on Redis, with two commands for each acquisition, and leaves nothing there', async () => {
     await using server = await startRedis();
-    const { code, output } = await demo('--redis', server.url, '--buyers', '1000', '--items', '50');
+    const { code, output } = await runExample(
+      'flash-sale',
+      '--redis',
+      server.url,
+      '--buyers',
+      '1000',
+      '--items',
+      '50',
+    );
     expect(output).toContain('in 4 processes');
     const [without, locked] = rounds(output);
     expect(without?.[1]).toBeGreaterThan(0);
@@ -64,9 +55,9 @@ describe('the flash sale', () => {
   it('says in one line what keeps it from running', async () => {
     const server = await startRedis();
     await server.stop();
-    const dead = await demo('--redis', server.url);
+    const dead = await runExample('flash-sale', '--redis', server.url);
     expect(dead.code).toBe(2);
     expect(dead.output.trim().split('\n')).toHaveLength(1);
-    expect((await demo('--buyers', 'many')).code).toBe(2);
+    expect((await runExample('flash-sale', '--buyers', 'many')).code).toBe(2);
   });
 });

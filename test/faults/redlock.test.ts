@@ -415,21 +415,34 @@ describe('a grant', () => {
 
   it('waits for a release that is on its way, in place', async () => {
     await start(3);
-    proxies = await Promise.all(servers.slice(1).map(startProxy));
-    const slow = connect({}, [servers[0]!.url, ...proxies.map(({ url }) => url)]).creator('late');
-    const lock = await slow.acquire(30_000);
-    const waiting = connect().creator('late').acquire(30_000, 5_000);
+    const [first] = servers.map(({ url }) => url);
+    const late = await Promise.all(servers.slice(1).map(startProxy));
+    const far = await Promise.all(servers.slice(1).map(startProxy));
+    proxies = [...late, ...far];
+    const lock = await connect({}, [first!, ...late.map(({ url }) => url)])
+      .creator('late')
+      .acquire(30_000);
+    // Whose questions take a while is patient, too.
+    const client = connect({}, [first!, ...far.map(({ url }) => url)]);
+    await (await client.creator('warm-up').acquire(30_000)).release();
+    for (const proxy of far) proxy.delay(40);
+    const waiting = client.creator('late').acquire(30_000, 20_000);
     await until(async () => (await at(0).zcard('baton:{late}:queue')) === 1, { what: 'the waiter' });
     const recorder = await recordCommands(servers[1]!);
-    for (const proxy of proxies) proxy.delay(5);
+    const texts: string[] = [];
+    const votes = async () => {
+      texts.push(...(await recorder.take()).map(({ text }) => text));
+      return texts.filter((text) => text.includes(scripts.adopt.sha)).length;
+    };
+    for (const proxy of late) proxy.stall();
     const releasing = lock.release();
+    await until(async () => (await votes()) > 0, { what: 'a vote that is refused' });
+    for (const proxy of late) proxy.flow();
     const next = await waiting;
     await releasing;
-    const texts = (await recorder.take()).map(({ text }) => text);
+    expect(await votes()).toBeGreaterThan(1);
+    expect(await votes()).toBeLessThanOrEqual(6);
     expect(texts.filter((text) => text.includes(scripts.acquire.sha))).toEqual([]);
-    const votes = texts.filter((text) => text.includes(scripts.adopt.sha)).length;
-    expect(votes).toBeGreaterThan(1);
-    expect(votes).toBeLessThanOrEqual(6);
     recorder.close();
     await next.release();
   });

@@ -6,6 +6,8 @@ import { until } from '../support/wait.ts';
 /** What the model's commands are run against: clients of one lock, and the faults that the engine can have. */
 export interface World {
   readonly title: string;
+  /** The engine's folder in `src`. */
+  readonly folder: string;
   readonly faults: boolean;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -26,6 +28,7 @@ export interface Member {
 export function memoryWorld(): World {
   return {
     title: 'memory',
+    folder: 'memory',
     faults: false,
     start: async () => {},
     stop: async () => {},
@@ -46,6 +49,7 @@ export function redisWorld(): World {
   let members = 0;
   return {
     title: 'Redis',
+    folder: 'redis',
     faults: true,
     async start() {
       server = await startRedis();

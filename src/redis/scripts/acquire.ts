@@ -4,7 +4,7 @@ import {
   declareConstants,
   FOREIGN,
   HAND_OVER,
-  PARSE_RECORD,
+  parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
@@ -12,6 +12,14 @@ import {
   SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
+import { LOOK_AT_SHARES } from './share-fragments.ts';
+
+/** A semaphore or read-write lock that nobody uses is a free mutex. */
+const TAKE_OVER_SHARES = `
+${LOOK_AT_SHARES}
+if inUse then return 'capacity ' .. shareCapacity end
+mark = mark == 'S' and 'w' or ' '
+`;
 
 /**
  * Takes the lock if it is free and nobody is in line, else queues.
@@ -25,6 +33,7 @@ import {
  *   `queued <time left of the holder, ms> <arrival score, µs> <server time, µs>`
  *     either with ` lost` behind it when the owner had a place that is not there any more
  *   `more`                              dead waiters were dropped, call again
+ *   `capacity <n>`                      the name is in use with another capacity
  *   nil                                 'try', and somebody has it or is in line for it
  */
 export function acquireScript(constants: ScriptConstants): Script {
@@ -49,7 +58,7 @@ if not mode and record and #record == 16 then
   return fence
 end
 ${RECORD_FIELDS}
-${PARSE_RECORD}
+${parseRecord(TAKE_OVER_SHARES)}
 local lost = ''
 if leaseEnd <= ms or holder ~= owner then
   local place = mode ~= 'try' and mode
@@ -101,7 +110,8 @@ export type AcquireReply =
       readonly lost: boolean;
     }
   | { readonly kind: 'more' }
-  | { readonly kind: 'refused' };
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'capacity'; readonly actual: number };
 
 /** Undefined for an answer that this script cannot have given to a request for `ttlMs`. */
 export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply | undefined {
@@ -117,6 +127,7 @@ export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply |
     return { kind, leftMs: Number(first), arrivalUs: second, serverUs: Number(third), lost };
   }
   if (kind === 'more') return { kind };
+  if (kind === 'capacity' && first !== '') return { kind, actual: Number(first) };
   // With the option `stringNumbers` of ioredis, numbers come as strings.
   return /^\d{16}$/.test(reply) ? parseAcquireReply(Number(reply), ttlMs) : undefined;
 }

@@ -1,7 +1,8 @@
 import { Script } from '../script.ts';
 import {
   declareConstants,
-  PARSE_RECORD,
+  FOREIGN,
+  parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
@@ -24,7 +25,7 @@ export function adoptScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
 ${RECORD_FIELDS}
-${PARSE_RECORD}
+${parseRecord(`return ${FOREIGN}`)}
 ${declareConstants(constants)}
 local owner, ttl, proposed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 ${READ_TIME}

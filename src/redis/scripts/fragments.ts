@@ -59,7 +59,7 @@ export const READ_RECORD = `
 local record = redis.call('GET', KEYS[1])
 `;
 
-/** What a record is taken apart into, as it is when there is none. `mark` is one of ' ', 'q' and 'w', see PARSE_RECORD. */
+/** What a record is taken apart into, as it is when there is none. `mark` is one of ' ', 'q' and 'w', see parseRecord. */
 export const RECORD_FIELDS = `
 local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
 `;
@@ -68,19 +68,27 @@ local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
  * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
  * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
  * in µs, which tells a record from a number somebody else stored; the lease end has 13. Fixed places, because patterns
- * take long. Needs RECORD_FIELDS.
+ * take long. `onShares` is what to do with the record of a semaphore or a read-write lock, whose mark is `s` or `S`. Needs
+ * RECORD_FIELDS.
  */
-export const PARSE_RECORD = `
+export function parseRecord(onShares: string): string {
+  return `
 if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
   if known and #record > 16 then
-    mark, leaseEnd, holder = string.sub(record, 17, 17), tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
-    known = leaseEnd and holder ~= ''
+    mark = string.sub(record, 17, 17)
+    if mark == 's' or mark == 'S' then
+      ${onShares}
+    else
+      leaseEnd, holder = tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
+      known = leaseEnd and holder ~= ''
+    end
   end
   if not known then return ${FOREIGN} end
 end
 `;
+}
 
 /** What follows fence and mark in the record of a lock that nobody holds: but there may be a line, or somebody watches. */
 export const NOBODY = '0000000000000 -';
@@ -90,6 +98,23 @@ export const READ_TIME = `
 local time = redis.call('TIME')
 local us, now = time[1] * 1000000 + time[2], time[1] .. string.sub('00000' .. time[2], -6)
 local ms = (us - us % 1000) / 1000
+`;
+
+/**
+ * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
+ * Returns nil from the function that it is part of when the server refuses that.
+ */
+export const TELL_GRANT = `
+  local nextFence, fenceText = us, now
+  if fence >= us then
+    nextFence = fence + 1
+    fenceText = string.format('%.0f', nextFence)
+  end
+  local told = 1
+  if inbox then
+    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    if type(told) ~= 'number' then return nil end
+  end
 `;
 
 /**
@@ -115,16 +140,7 @@ local function save(fenceText)
   redis.call('SET', KEYS[1], text, 'PX', life)
 end
 local function grant(owner, ttl, line, inbox)
-  local nextFence, fenceText = us, now
-  if fence >= us then
-    nextFence = fence + 1
-    fenceText = string.format('%.0f', nextFence)
-  end
-  local told = 1
-  if inbox then
-    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
-    if type(told) ~= 'number' then return nil end
-  end
+  ${TELL_GRANT}
   if told > 0 then
     fence, leaseEnd, holder = nextFence, ms + ttl, owner
     if mark ~= 'w' then mark = line end

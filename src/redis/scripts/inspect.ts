@@ -1,10 +1,10 @@
-import type { LockState } from '../../core/backend.ts';
+import type { Holder, LockState } from '../../core/backend.ts';
 import { clientOf } from '../../core/owner.ts';
 import { Script } from '../script.ts';
 import {
   declareConstants,
   NOBODY,
-  PARSE_RECORD,
+  parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
@@ -15,28 +15,38 @@ import {
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
  * the new state, until nobody listens any more.
  *
- * KEYS  1 record, 2 queue
+ * KEYS  1 record, 2 queue, 3 holders
  * ARGV  1 'watch' to mark, else ''
- * Reply `<server time, µs> <waiters> <record>`, the same text that is published
+ * Reply `<server time, µs> <waiters> <record>`, the same text that is published; for a semaphore or a read-write lock with
+ *       ` <owner> <lease end, ms> <fence> <units>` behind it for each holder
  */
 export function inspectScript(constants: ScriptConstants): Script {
-  return new Script(`
+  return new Script(
+    `
 ${READ_RECORD}
 ${RECORD_FIELDS}
-${PARSE_RECORD}
+${parseRecord('')}
 ${declareConstants(constants)}
 ${READ_TIME}
-if ARGV[1] == 'watch' and mark ~= 'w' then
+local shares = mark == 's' or mark == 'S'
+local watched = shares and 'S' or 'w'
+if ARGV[1] == 'watch' and mark ~= watched then
   if not record then
     redis.call('SET', KEYS[1], now .. 'w${NOBODY}', 'PX', retentionText)
   elseif #record == 16 then
     redis.call('SET', KEYS[1], record .. 'w${NOBODY}', 'KEEPTTL')
   else
-    redis.call('SETRANGE', KEYS[1], 16, 'w')
+    redis.call('SETRANGE', KEYS[1], 16, watched)
   end
 end
-return now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. (record or '')
-`);
+local state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. (record or '')
+if shares then
+  for _, part in ipairs(redis.call('HGETALL', KEYS[3])) do state = state .. ' ' .. part end
+end
+return state
+`,
+    3,
+  );
 }
 
 /** A state text, and the server time in µs at which it was so. */
@@ -47,18 +57,48 @@ export interface TimedState {
 
 /** Undefined for a text that our scripts cannot have written. */
 export function parseState(name: string, text: unknown): TimedState | undefined {
-  const match = typeof text === 'string' ? STATE.exec(text) : null;
-  if (!match) return undefined;
-  const [, serverUs, waiters, fence, leaseEnd, owner] = match;
-  const remainingTtl = Math.max(0, Math.ceil(Number(leaseEnd ?? 0) - Number(serverUs) / 1_000));
-  const held = owner !== undefined && owner !== '-' && remainingTtl > 0;
-  const holders = held
-    ? [{ owner, client: clientOf(owner), units: 1, fencingToken: Number(fence), remainingTtl }]
-    : [];
-  return {
-    serverUs: Number(serverUs),
-    state: { name, capacity: 1, holders, waiters: Number(waiters) },
-  };
+  if (typeof text !== 'string') return undefined;
+  const [, us, waiters, record] = STATE.exec(text) ?? [];
+  if (us === undefined || record === undefined) return undefined;
+  const serverUs = Number(us);
+  const leases = leasesIn(record);
+  if (!leases) return undefined;
+  const holders = leases.held.flatMap(({ owner, leaseEnd, fencingToken, units }): Holder[] => {
+    const remainingTtl = Math.ceil(leaseEnd - serverUs / 1_000);
+    return remainingTtl > 0 ? [{ owner, client: clientOf(owner), units, fencingToken, remainingTtl }] : [];
+  });
+  return { serverUs, state: { name, capacity: leases.capacity, holders, waiters: Number(waiters) } };
 }
 
-const STATE = /^(\d+) (\d+) (?:(\d{16})(?:[ qw](\d+) (\S+))?)?$/;
+interface Leases {
+  readonly capacity: number;
+  readonly held: readonly {
+    readonly owner: string;
+    readonly leaseEnd: number;
+    readonly fencingToken: number;
+    readonly units: number;
+  }[];
+}
+
+function leasesIn(record: string): Leases | undefined {
+  const [, fence, leaseEnd, owner] = MUTEX.exec(record) ?? [];
+  if (fence !== undefined) {
+    const held = owner !== undefined && owner !== '-';
+    const lease = { owner: owner ?? '', leaseEnd: Number(leaseEnd), fencingToken: Number(fence), units: 1 };
+    return { capacity: 1, held: held ? [lease] : [] };
+  }
+  const [, capacity, rest] = SHARES.exec(record) ?? [];
+  if (capacity === undefined || rest === undefined)
+    return record === '' ? { capacity: 1, held: [] } : undefined;
+  const held = [...rest.matchAll(SHARE)].map(([, holder = '', end, token, units]) => {
+    return { owner: holder, leaseEnd: Number(end), fencingToken: Number(token), units: Number(units) };
+  });
+  // In the order of the grants; a hash has none.
+  held.sort((one, other) => one.fencingToken - other.fencingToken);
+  return { capacity: Number(capacity), held };
+}
+
+const STATE = /^(\d+) (\d+) (.*)$/;
+const MUTEX = /^(\d{16})(?:[ qw](\d+) (\S+))?$/;
+const SHARES = /^\d{16}[sS](\d+) \d+ \d+ \d+ \d+(.*)$/;
+const SHARE = / (\S+) (\d+) (\d+) (\d+)/g;

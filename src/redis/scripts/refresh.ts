@@ -1,7 +1,7 @@
 import { Script } from '../script.ts';
 import {
   declareConstants,
-  PARSE_RECORD,
+  parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
@@ -22,7 +22,7 @@ export function refreshScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
 ${RECORD_FIELDS}
-${PARSE_RECORD}
+${parseRecord('return 0')}
 ${declareConstants(constants)}
 local owner, ttl = ARGV[1], tonumber(ARGV[2])
 ${READ_TIME}

@@ -4,7 +4,7 @@ import {
   declareConstants,
   HAND_OVER,
   NOBODY,
-  PARSE_RECORD,
+  parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
@@ -21,6 +21,7 @@ import {
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
  *   0   it was neither
+ *   shares  'force' for a semaphore or a read-write lock, which another script releases
  *   2   still the holder: dead waiters were dropped and there are more, call again
  */
 export function releaseScript(constants: ScriptConstants): Script {
@@ -45,7 +46,7 @@ if record and string.sub(record, 32) == owner then
   end
   fence, holder = tonumber(string.sub(record, 1, 16)), owner
 else
-  ${PARSE_RECORD}
+  ${parseRecord("if owner == 'force' then return 'shares' end")}
   if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
 end
 ${READ_TIME}

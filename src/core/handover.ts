@@ -1,0 +1,43 @@
+import { LockArgumentError } from '../errors.ts';
+import { checkInteger, checkName, checkTtl, checkUnits } from './arguments.ts';
+import { isOwner } from './owner.ts';
+
+const VERSION = 1;
+const SOURCE = 'what lock.toJSON() gave, or its JSON text';
+
+/** All that another process needs to go on with a lease: what `lock.toJSON()` gives and `locks.resume()` takes. */
+export interface LockJson {
+  /** Of this format: 1. */
+  readonly version: 1;
+  readonly name: string;
+  readonly owner: string;
+  readonly fencingToken: number;
+  readonly units: number;
+  /** Length of the lease in ms. */
+  readonly ttl: number;
+}
+
+/** Checks every field, of the object or of its JSON text. Throws `LockArgumentError`, which names the field. */
+export function readLockJson(json: unknown): LockJson {
+  const fields = typeof json === 'string' ? parse(json) : json;
+  if (typeof fields !== 'object' || fields === null) throw new LockArgumentError('json', json, SOURCE);
+  const { version, name, owner, fencingToken, units, ttl } = fields as Record<keyof LockJson, unknown>;
+  if (version !== VERSION) throw new LockArgumentError('json.version', version, String(VERSION));
+  if (!isOwner(owner)) throw new LockArgumentError('json.owner', owner, 'an owner id');
+  return {
+    version,
+    name: checkName(name, 'json.name'),
+    owner,
+    fencingToken: checkInteger(fencingToken, 'json.fencingToken', 1, Number.MAX_SAFE_INTEGER, ''),
+    units: checkUnits(units, 'json.units'),
+    ttl: checkTtl(ttl, 'json.ttl'),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new LockArgumentError('json', text, SOURCE);
+  }
+}

@@ -1,0 +1,79 @@
+import { Script } from '../script.ts';
+import {
+  DENIED,
+  declareConstants,
+  READ_RECORD,
+  READ_TIME,
+  REFUSE_OLD,
+  type ScriptConstants,
+} from './fragments.ts';
+import { LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+
+/**
+ * Takes units if there are enough left and nobody is in line, else queues.
+ *
+ * KEYS  1 record, 2 queue, 3 holders
+ * ARGV  1 owner id, 2 TTL (ms), 3 units, 4 capacity, 5 as 3 of the acquire script
+ * Replies as those of the acquire script; the holder's time left is that of the first lease to end.
+ */
+export function acquireShareScript(constants: ScriptConstants): Script {
+  return new Script(
+    `
+${REFUSE_OLD}
+${READ_RECORD}
+${declareConstants(constants)}
+local owner, ttl, units, wanted, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+${READ_TIME}
+${PARSE_SHARES}
+if mutex then return 'capacity 1' end
+${LEND}
+-- Without a record there are no leases, as for a mutex.
+if not record then redis.call('DEL', KEYS[3]) end
+sweep()
+local last = (not record or #record > 16) and redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') or {}
+if capacity ~= wanted then
+  if used > 0 or (record and last[1]) then return string.format('capacity %.0f', capacity) end
+  capacity = wanted
+end
+local held = used > 0 and redis.call('HGET', KEYS[3], owner)
+if held then
+  local leaseEnd, grantedFence = string.match(held, '^(%d+) (%d+)')
+  return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
+end
+local place = mode ~= 'try' and mode
+local line, mine = 'empty', false
+if last[1] then
+  ${SERVE}
+  line, mine = serve(owner)
+end
+if line == 'denied' then
+  save()
+  return ${DENIED}
+elseif mine then
+  save()
+  return string.format('granted %s %.0f', string.match(redis.call('HGET', KEYS[3], owner), ' (%d+)'), ttl)
+elseif line == 'more' then
+  save()
+  return 'more'
+elseif line == 'empty' and used + units <= capacity then
+  lend(owner, ttl, units)
+  save()
+  if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
+  return fence
+end
+saveChanges()
+if mode == 'try' then return false end
+-- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
+local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
+local lost = ''
+if redis.call('ZADD', KEYS[2], 'NX', arrival, owner) == 0 then
+  arrival = redis.call('ZSCORE', KEYS[2], owner)
+elseif place then
+  lost = ' lost'
+end
+redis.call('PEXPIRE', KEYS[2], queueTtl)
+return string.format('queued %.0f %.0f %.0f', soonest - ms, arrival, us) .. lost
+`,
+    3,
+  );
+}

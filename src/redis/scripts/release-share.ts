@@ -1,0 +1,58 @@
+import { Script } from '../script.ts';
+import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
+import { LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+
+/**
+ * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
+ *
+ * KEYS  1 record, 2 queue, 3 holders
+ * ARGV  1 owner id, or 'force' for all who hold any
+ * Replies
+ *   1   it was a holder, or in the queue, and is not any more
+ *   0   it was neither
+ *   2   as 0, but dead waiters were dropped and there are more: call again
+ *   3   as 1, but dead waiters were dropped and there are more: call again, for any owner
+ */
+export function releaseShareScript(constants: ScriptConstants): Script {
+  return new Script(
+    `
+${READ_RECORD}
+${declareConstants(constants)}
+local owner = ARGV[1]
+local kind = record and string.sub(record, 17, 17)
+if kind ~= 's' and kind ~= 'S' then
+  -- Its lease is gone with the record, or was over long ago.
+  return redis.call('ZREM', KEYS[2], owner)
+end
+${READ_TIME}
+${PARSE_SHARES}
+${LEND}
+sweep()
+local held
+local known = 1
+if owner == 'force' then
+  if used == 0 then return 0 end
+  for _, holder in ipairs(redis.call('HKEYS', KEYS[3])) do
+    redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
+  end
+  redis.call('DEL', KEYS[3])
+  used = 0
+else
+  held = used > 0 and redis.call('HGET', KEYS[3], owner)
+  if held then
+    used = used - string.match(held, '%d+$')
+  else
+    known = redis.call('ZREM', KEYS[2], owner)
+  end
+end
+${SERVE}
+local line = serve()
+-- After the next in line has come in: a hash that never gets empty keeps its expiry.
+if held then redis.call('HDEL', KEYS[3], owner) end
+save()
+if line == 'denied' then return ${DENIED} end
+return line == 'more' and known + 2 or known
+`,
+    3,
+  );
+}

@@ -1,0 +1,150 @@
+import { FOREIGN, TELL_GRANT } from './fragments.ts';
+
+/**
+ * Lua that the scripts for shares have in common: semaphores and read-write locks, of which several units may be out. The
+ * invariants of `fragments.ts` hold for them, too, and further:
+ *
+ * 7. The units in the holders are at most the capacity, and the record says how many they are.
+ * 8. The line is served from its head, and only as long as there is enough for the head: nobody overtakes who wants more.
+ * 9. While somebody holds units or is in line, the capacity does not change; a free name may get another.
+ *
+ * KEYS are 1 the record, 2 the queue, 3 the holders: a hash from owner id to `<lease end, ms> <fence> <units>`.
+ */
+
+/** No lease ends then; 13 digits, as all instants here have. */
+export const NEVER = 9_999_999_999_999;
+
+/**
+ * Takes apart `record`. That of shares is `<fence><mark><capacity> <used> <soonest> <latest> <until>`: the mark is `s`, or `S`
+ * if somebody may be watching; `used` are the units that are out, no lease ends before `soonest` nor after `latest`, and the
+ * holders are kept `until` then. Any other record is that of a mutex: `mutex` says whether that is in use. Needs READ_TIME.
+ */
+export const PARSE_SHARES = `
+local fence, mark, capacity, used, soonest, latest, keptUntil, mutex = 0, 's', 0, 0, ${NEVER}, 0, 0, false
+if record then
+  fence = tonumber(string.sub(record, 1, 16))
+  local known = fence and fence >= 1e15
+  local kind = string.sub(record, 17, 17)
+  if known and (kind == 's' or kind == 'S') then
+    mark = kind
+    local c, u, s, l, t = string.match(record, '^(%d+) (%d+) (%d+) (%d+) (%d+)$', 18)
+    capacity, used, soonest, latest, keptUntil = tonumber(c), tonumber(u), tonumber(s), tonumber(l), tonumber(t)
+    known = capacity
+  elseif known and kind ~= '' then
+    local leaseEnd = tonumber(string.sub(record, 18, 30))
+    known = leaseEnd
+    mutex = known and (leaseEnd > ms or redis.call('EXISTS', KEYS[2]) == 1)
+    if kind == 'w' then mark = 'S' end
+  end
+  if not known then return ${FOREIGN} end
+end
+`;
+
+/** What a script for mutexes needs to know of the record of shares, which it found as `record`; `inUse` needs READ_TIME. */
+export const LOOK_AT_SHARES = `
+local shareCapacity, used, latest = string.match(record, '^(%d+) (%d+) %d+ (%d+)', 18)
+local inUse = (tonumber(used) > 0 and tonumber(latest) > ms) or redis.call('EXISTS', KEYS[2]) == 1
+`;
+
+/**
+ * `sweep()` forgets the leases that have ended.
+ * `lend(owner, ttl, units, inbox)` grants, after telling the inbox if there is one to be told. Answers how many listen
+ * there, or nil when the server refuses that; unless somebody listens, nothing is granted.
+ * `extend(leaseEnd)` is called for the end of each new or refreshed lease.
+ * `save()` writes the record, `saveChanges()` if there are any. While somebody watches, it publishes the state: that of a mutex, and the holders behind it.
+ * Need PARSE_SHARES, READ_TIME and the constants.
+ */
+export const LEND = `
+local function sweep()
+  if ms < soonest then return end
+  local all, over = redis.call('HGETALL', KEYS[3]), {}
+  used, soonest, latest = 0, ${NEVER}, 0
+  for i = 1, #all, 2 do
+    local leaseEnd, units = string.match(all[i + 1], '^(%d+) %d+ (%d+)$')
+    leaseEnd = tonumber(leaseEnd)
+    if leaseEnd <= ms then
+      over[#over + 1] = all[i]
+    else
+      used, soonest, latest = used + units, math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
+    end
+  end
+  for i = 1, #over, 1000 do redis.call('HDEL', KEYS[3], unpack(over, i, math.min(i + 999, #over))) end
+  if used == 0 then keptUntil = 0 end
+end
+local function extend(leaseEnd)
+  soonest, latest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
+  if leaseEnd > keptUntil then
+    keptUntil = leaseEnd + retention
+    redis.call('PEXPIRE', KEYS[3], string.format('%.0f', keptUntil - ms))
+  end
+end
+local function lend(owner, ttl, units, inbox)
+  ${TELL_GRANT}
+  if told > 0 then
+    fence, used = nextFence, used + units
+    local leaseEnd = ms + ttl
+    redis.call('HSET', KEYS[3], owner, string.format('%.0f ', leaseEnd) .. fenceText .. ' ' .. units)
+    extend(leaseEnd)
+  end
+  return told
+end
+local function save()
+  local text = string.format('%.0f', fence)
+  -- The hash goes with its last holder.
+  if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
+  local life = math.max(keptUntil - ms, 0) + retention
+  if used > 0 or mark == 'S' or redis.call('EXISTS', KEYS[2]) == 1 then
+    text = text .. mark .. string.format('%.0f %.0f %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
+  end
+  if mark == 'S' then
+    local state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text
+    for _, part in ipairs(redis.call('HGETALL', KEYS[3])) do state = state .. ' ' .. part end
+    if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then text = string.sub(text, 1, 16) .. 's' .. string.sub(text, 18) end
+  end
+  redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', life))
+end
+local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
+local function saveChanges()
+  if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
+end
+`;
+
+/**
+ * `serve(self)` grants to those in line, from the head, whose client still listens, as long as there is enough for the head,
+ * and tells them. Needs LEND. Answers:
+ *   'empty'    nobody is left in line
+ *   'waiting'  there is not enough for the head
+ *   'more'     1 000 dead waiters were dropped and there are more
+ *   'denied'   this user may not SPUBLISH; who was at the head still is
+ * and whether `self` was granted to, which is not told by a message, since the reply tells it.
+ */
+export const SERVE = `
+local function serve(self)
+  local dropped, mine = 0, false
+  while used < capacity do
+    -- Where all units are there, the head gets what it wants.
+    local all = used == 0
+    local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0)
+    local owner = head[1]
+    if not owner then return 'empty', mine end
+    local client, ttl, units = string.match(owner, '^([^:]+):[^:]+:(%d+):(%d+)$')
+    local told = 0
+    if client and used + units <= capacity then
+      told = lend(owner, ttl, units, owner ~= self and inboxes .. client)
+      if not told then
+        if all then
+          redis.call('ZADD', KEYS[2], head[2], owner)
+          redis.call('PEXPIRE', KEYS[2], queueTtl)
+        end
+        return 'denied', mine
+      end
+    elseif client and not all then
+      break
+    end
+    if not all then redis.call('ZREM', KEYS[2], owner) end
+    if told == 0 then dropped = dropped + 1 elseif owner == self then mine = true end
+    if dropped == 1000 then return 'more', mine end
+  end
+  return 'waiting', mine
+end
+`;

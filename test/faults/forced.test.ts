@@ -1,0 +1,128 @@
+import { Redis } from 'ioredis';
+import { afterEach, expect, it } from 'vitest';
+import { type LockBackend, LockClient, redisBackend, redlockBackend } from '../../src/index.ts';
+import { recordCommands, type WireCommand } from '../support/commands.ts';
+import { type FaultProxy, startProxy } from '../support/proxy.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
+import { until } from '../support/wait.ts';
+import { SplitRedis } from './split-redis.ts';
+
+// No refresh is due while any test here runs: who learns of a release by force was told, or has asked.
+const TTL = 120_000;
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+let servers: RedisServer[];
+/** In front of the subscribers of `holder`, one for each server. */
+let proxies: FaultProxy[];
+
+async function start(count: number): Promise<{ holder: LockClient; other: LockClient }> {
+  servers = await Promise.all(Array.from({ length: count }, () => startRedis()));
+  proxies = await Promise.all(servers.map((server) => startProxy(server)));
+  const splits = servers.map((server, index) => {
+    const split = new SplitRedis({ commands: server.port, subscriber: proxies[index]!.port });
+    return split.on('error', () => {});
+  });
+  const [holder, other] = [client(backendOn(splits)), client(backendOn(servers.map(({ url }) => url)))];
+  endings.push(
+    ...[...servers, ...proxies].map((each) => () => each.stop()),
+    ...splits.map((split) => () => split.disconnect()),
+    ...[holder, other].map((each) => () => each.close()),
+  );
+  return { holder, other };
+}
+
+function client(backend: LockBackend): LockClient {
+  return new LockClient(backend);
+}
+
+function backendOn(sources: (Redis | string)[]): LockBackend {
+  return sources.length > 1 ? redlockBackend(sources) : redisBackend(sources[0]!);
+}
+
+function inspections(commands: readonly WireCommand[]): number {
+  return commands.filter(({ text }) => text.includes(scripts.inspect.sha)).length;
+}
+
+it.each([1, 3])(
+  'a release by force before the inbox is open is noticed when it is, on %i servers',
+  async (count) => {
+    const { holder, other } = await start(count);
+    const lock = await holder.creator('forced').acquire(TTL);
+    for (const proxy of proxies) proxy.stall();
+    const { signal } = lock;
+    expect(await other.creator('forced').forceRelease()).toBe(true);
+    const next = await other.creator('forced').acquire(TTL, 0);
+    expect(signal.aborted).toBe(false);
+    for (const proxy of proxies) proxy.flow();
+    await until(() => signal.aborted, { what: 'the signal to abort' });
+    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
+    await next.release();
+  },
+);
+
+it('who still has the lock asks once, and only the first who opens the inbox', async () => {
+  const { holder } = await start(1);
+  const recorder = await recordCommands(servers[0]!);
+  const commands: WireCommand[] = [];
+  const take = async () => {
+    commands.push(...(await recorder.take()));
+    return inspections(commands);
+  };
+  const first = await holder.creator('first').acquire(TTL);
+  expect(first.signal.aborted).toBe(false);
+  await until(async () => (await take()) === 1, { what: 'the question' });
+  // Answered by now: it was sent on the same connection before this.
+  const second = await holder.creator('second').acquire(TTL);
+  expect([first.signal.aborted, second.signal.aborted]).toEqual([false, false]);
+  await second.refresh();
+  expect(await take()).toBe(1);
+  recorder.close();
+});
+
+it('nobody asks after a lease that was released before the inbox was open', async () => {
+  const { holder, other } = await start(1);
+  proxies[0]!.stall();
+  const lock = await holder.creator('short').acquire(TTL);
+  lock.signal.throwIfAborted();
+  await lock.release();
+  const blocker = await other.creator('long').acquire(TTL);
+  const recorder = await recordCommands(servers[0]!);
+  proxies[0]!.flow();
+  // Who waits in line has opened the inbox first.
+  const waiting = holder.creator('long').acquire(TTL);
+  const redis = new Redis(servers[0]!.url);
+  await until(async () => (await redis.zcard('baton:{long}:queue')) === 1, { what: 'the waiter' });
+  redis.disconnect();
+  await blocker.release();
+  await waiting;
+  expect(inspections(await recorder.stop())).toBe(0);
+  expect(lock.signal.aborted).toBe(false);
+});
+
+it('a server of a quorum that has lost the lease alone does not make it lost', async () => {
+  const { holder, other } = await start(3);
+  const lock = await holder.creator('minority').acquire(TTL);
+  const redis = new Redis(servers[0]!.url);
+  await redis.flushall();
+  redis.disconnect();
+  const recorders = await Promise.all(servers.map((server) => recordCommands(server)));
+  const seen: WireCommand[] = [];
+  const { signal } = lock;
+  await until(
+    async () => {
+      for (const recorder of recorders) seen.push(...(await recorder.take()));
+      return inspections(seen) >= 3;
+    },
+    { what: 'all servers to be asked' },
+  );
+  expect(await lock.isHeld()).toBe(true);
+  expect(signal.aborted).toBe(false);
+  expect(await other.creator('minority').forceRelease()).toBe(true);
+  await until(() => signal.aborted, { what: 'the signal to abort' });
+  for (const recorder of recorders) recorder.close();
+});

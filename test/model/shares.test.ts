@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MOST_UNITS } from '../../src/core/arguments.ts';
+import { supportsCapacity } from '../support/supports.ts';
+import { MEMBERS, shareHistories } from './share-commands.ts';
+import { Model, type Real, type Resource } from './share-model.ts';
+import { memoryWorld, redisWorld } from './world.ts';
+
+const worlds = [memoryWorld(), redisWorld()].filter(({ folder }) => supportsCapacity(folder));
+
+const semaphore = fc.integer({ min: 2, max: 5 }).map((capacity): Resource => {
+  return { capacity, sizes: Array.from({ length: capacity }, (_, index) => index + 1) };
+});
+const readWriteLock = fc.constant<Resource>({ capacity: MOST_UNITS, sizes: [1, MOST_UNITS] });
+
+describe.each(worlds)('$title', (world) => {
+  beforeAll(() => world.start());
+  afterAll(() => world.stop());
+
+  it('behaves as units with a line, whatever happens in whatever order', async () => {
+    let runs = 0;
+    const done = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(semaphore, readWriteLock), shareHistories(), async (resource, history) => {
+        runs += 1;
+        const members = await Promise.all(Array.from({ length: MEMBERS }, () => world.connect()));
+        const model = new Model(resource);
+        const name = `shares-${runs}`;
+        const real: Real = { name, members, attempts: new Map(), seen: new Set(), lastToken: 0 };
+        try {
+          await fc.asyncModelRun(() => ({ model, real }), history);
+          for (const [, step = ''] of String(history).matchAll(/(\w+)\(/g)) {
+            done.set(step, (done.get(step) ?? 0) + 1);
+          }
+        } finally {
+          for (const { promise, abort } of real.attempts.values()) {
+            abort.abort('over');
+            await promise.then((lock) => lock.release()).catch(() => {});
+          }
+          for (const member of members) await member.close();
+        }
+      }),
+      { numRuns: 30, endOnFailure: true },
+    );
+    // Each of the eight kinds of step has been taken, and together they make more than one-liners.
+    expect([...done.keys()].sort()).toHaveLength(8);
+    expect([...done.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(200);
+  }, 180_000);
+});
