@@ -31,6 +31,12 @@ function kindsFor(engine: Engine): LockKind[] {
   return firsts.includes(engine) ? [...kinds, 'semaphore-of-one'] : kinds;
 }
 
+it('runs with locks of several units where they are known to work', () => {
+  const capable = new Set(ENGINES.map(({ folder }) => folder).filter(supportsCapacity));
+  // Without this, a backend that stopped saying so would be left alone.
+  expect([...capable]).toEqual(expect.arrayContaining(['memory']));
+});
+
 it('runs over every engine of the library', () => {
   const src = new URL('../../src/', import.meta.url);
   const engines = readdirSync(src).filter((folder) => existsSync(new URL(`${folder}/backend.ts`, src)));

@@ -56,6 +56,15 @@ describe('the clients of a test kit', () => {
     expect(kit.clock.pending).toBe(0);
   });
 
+  it('are closed although an answer is still on its way', async () => {
+    const lock = await kit.client().creator('name').acquire(30_000);
+    kit.delay(60_000);
+    const releasing = lock.release();
+    await kit.close();
+    await kit.clock.advance(60_000);
+    await releasing;
+  });
+
   it('see only the time of the clock', async () => {
     const first = await kit.client().creator('name').acquire(60_000);
     const { signal } = first;
