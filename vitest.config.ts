@@ -8,7 +8,8 @@ const shared = { testTimeout: 30_000, hookTimeout: 120_000 };
 export default defineConfig({
   test: {
     globalSetup: 'test/support/provision.ts',
-    maxWorkers: 2,
+    // Most of the time a test waits for a server, so one more than the smallest machine has cores.
+    maxWorkers: 3,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       { test: { ...shared, name: 'ioredis 6', env: { IOREDIS_MAJOR: '6' }, include: ['test/**/*.test.ts'] } },
