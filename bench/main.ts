@@ -3,6 +3,7 @@ import { Argument, Command, Option } from 'commander';
 import { type Bench, FULL, QUICK } from './bench.ts';
 import { evaluate } from './budgets.ts';
 import { CONTESTANTS, contestant, OURS, versionOf } from './contestants/registry.ts';
+import { distanceTable } from './engines/distance.ts';
 import { updateDocs } from './engines/docs.ts';
 import { faultTables } from './engines/faults.ts';
 import { measureEngines, readEngines, writeEngines } from './engines/run.ts';
@@ -109,6 +110,10 @@ program
   .action(async () => {
     for (const table of await faultTables()) console.log(`${toTerminal(table)}\n`);
   });
+program
+  .command('distance')
+  .description('a handoff of a quorum over a bare round trip, with its servers nearer and farther away')
+  .action(async () => console.log(toTerminal(await distanceTable())));
 program
   .command('primitives')
   .description('semaphores, read-write locks and counters; a run that is not a quick one becomes the docs')

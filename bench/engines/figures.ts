@@ -228,7 +228,10 @@ async function growth(fleet: Fleet, count: number, work: () => Promise<unknown>)
 }
 
 /** After the same pause as a release, since who has slept takes longer. */
-async function roundTrip({ bareUrl }: Fleet, measureMs: number): Promise<number | null> {
+export async function roundTrip(
+  { bareUrl }: Pick<Fleet, 'bareUrl'>,
+  measureMs: number,
+): Promise<number | null> {
   if (bareUrl === undefined) return null;
   const crews = new Crews(bareUrl);
   try {
