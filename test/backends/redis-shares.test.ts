@@ -140,19 +140,21 @@ describe('what is kept', () => {
   it('has its expiry also when the holders are emptied and filled again', async () => {
     const [one] = semaphores(2);
     for (let round = 0; round < 3; round++) {
-      const lock = await one.acquire(TTL);
+      const locks = [await one.acquire(TTL), await one.acquire(TTL)];
+      expect(await redis.hlen(HOLDERS)).toBe(2);
       expect(await redis.pttl(HOLDERS)).toBeGreaterThan(TTL - 5_000);
-      await lock.release();
+      for (const lock of locks) await lock.release();
+      expect(await redis.exists(HOLDERS)).toBe(0);
     }
   });
 
   it('is counted anew when the holders were evicted', async () => {
     const [one, two] = semaphores(2);
-    const lost = await one.acquire(300, WAIT, { units: 2 });
+    const lost = [await one.acquire(300), await one.acquire(300)];
     await redis.del(HOLDERS);
-    await expect(lost.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
-    const next = await two.acquire(TTL, WAIT, { units: 2 });
-    expect((await two.inspect()).holders).toMatchObject([{ owner: next.owner, units: 2 }]);
+    for (const lock of lost) await expect(lock.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
+    const next = [await two.acquire(TTL, WAIT), await two.acquire(TTL, WAIT)];
+    expect((await two.inspect()).holders.map(({ owner }) => owner)).toEqual(next.map(({ owner }) => owner));
     expect(await redis.pttl(HOLDERS)).toBeGreaterThan(0);
   });
 
@@ -168,9 +170,17 @@ describe('what is kept', () => {
 
   it('is left alone when it is not ours', async () => {
     const [one] = semaphores(2);
-    for (const foreign of ['something else', '1795260330844682sab', '12s3 1 1 1 1']) {
+    for (const foreign of [
+      'something else',
+      '1795260330844682sab',
+      '1795260330844682oab',
+      '1795260330844682x',
+      '12s3 1 1 1 1',
+    ]) {
       await redis.set(RECORD, foreign);
       await expect(one.acquire(TTL, WAIT)).rejects.toMatchObject({ reason: 'foreign' });
+      const mutex = clients[0]!.creator('shared');
+      await expect(mutex.acquire(TTL, WAIT)).rejects.toMatchObject({ reason: 'foreign' });
       expect(await redis.get(RECORD)).toBe(foreign);
     }
   });
@@ -178,11 +188,17 @@ describe('what is kept', () => {
 
 describe('a resent command', () => {
   it('gives the same grant once more', async () => {
-    const args = [RECORD, QUEUE, HOLDERS, 'me:1:60000:2', TTL, 2, 3];
-    const fence = await redis.eval(scripts.acquireShare.lua, 3, ...args);
-    const again = String(await redis.eval(scripts.acquireShare.lua, 3, ...args));
-    expect(again).toMatch(new RegExp(`^granted ${String(fence)} \\d+$`));
-    expect(await redis.hlen(HOLDERS)).toBe(1);
+    const ask = (owner: string, units: number) =>
+      redis.eval(scripts.acquireShare.lua, 3, RECORD, QUEUE, HOLDERS, owner, TTL, units, 3);
+    const fence = await ask('me:1:60000:2', 2);
+    const granted = expect.stringMatching(new RegExp(`^granted ${String(fence)} \\d+$`));
+    expect(await ask('me:1:60000:2', 2)).toEqual(granted);
+    expect(await redis.get(RECORD)).toMatch(/^\d{16}o\d{13} 3 2 me:1:60000:2$/);
+    // And not alone.
+    await ask('you:1:60000:1', 1);
+    expect(await ask('me:1:60000:2', 2)).toEqual(granted);
+    expect(await redis.hlen(HOLDERS)).toBe(2);
+    expect((await redis.get(RECORD))?.slice(16)).toMatch(/^s3 3 /);
   });
 
   it('releases and downgrades once', async () => {
@@ -196,6 +212,48 @@ describe('a resent command', () => {
     expect(await redis.eval(scripts.releaseShare.lua, 3, ...keys, 'me:1:60000:2')).toBe(1);
     expect(await redis.eval(scripts.releaseShare.lua, 3, ...keys, 'me:1:60000:2')).toBe(0);
     expect((await redis.get(RECORD))?.slice(16)).toMatch(/^s3 1 /);
+  });
+});
+
+describe('a sole lease', () => {
+  it('stands in the record, until another comes beside it', async () => {
+    const [one, two] = semaphores(3);
+    const first = await one.acquire(TTL);
+    expect(await redis.get(RECORD)).toMatch(new RegExp(`^${first.fencingToken}o\\d{13} 3 1 ${first.owner}$`));
+    expect(await redis.exists(HOLDERS)).toBe(0);
+    await first.refresh(2 * TTL);
+    const second = await two.acquire(TTL, WAIT, { units: 2 });
+    const state = await one.inspect();
+    expect(state.holders).toMatchObject([
+      { owner: first.owner, units: 1, fencingToken: first.fencingToken },
+      { owner: second.owner, units: 2, fencingToken: second.fencingToken },
+    ]);
+    expect(state.holders[0]?.remainingTtl).toBeGreaterThan(TTL);
+    await first.release();
+    expect((await one.inspect()).holders).toMatchObject([{ owner: second.owner }]);
+    await second.release();
+    expect(await redis.keys('*')).toEqual([RECORD]);
+  });
+
+  it('is handed on, given back in part, taken by force and lost as any other', async () => {
+    const [one, two, three] = semaphores(3);
+    const first = await one.acquire(TTL, WAIT, { units: 3 });
+    const second = two.acquire(TTL, WAIT, { units: 3 });
+    await queued(1);
+    await first.release();
+    const held = await second;
+    expect((await redis.get(RECORD))?.slice(16)).toMatch(/^o\d{13} 3 3 /);
+    await held.downgrade(2);
+    expect((await redis.get(RECORD))?.slice(16)).toMatch(/^o\d{13} 3 2 /);
+    const beside = three.acquire(TTL, WAIT);
+    await (await beside).release();
+    expect((await redis.get(RECORD))?.slice(16)).toMatch(/^s3 2 /);
+    expect(await one.forceRelease()).toBe(true);
+    await expect(held.refresh()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
+    const alone = await one.acquire(TTL);
+    expect(await two.forceRelease()).toBe(true);
+    await expect(alone.release()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
+    expect(await redis.keys('*')).toEqual([RECORD]);
   });
 });
 
@@ -335,7 +393,7 @@ it('who is watching sees each holder, until nobody watches', async () => {
     what: 'the end of the watch',
   });
   const lock = await one.acquire(TTL);
-  expect((await redis.get(RECORD))?.charAt(16)).toBe('s');
+  expect((await redis.get(RECORD))?.charAt(16)).toBe('o');
   await lock.release();
   expect(await redis.get(RECORD)).toMatch(/^\d{16}$/);
 });

@@ -29,17 +29,15 @@ if mutex then return 'capacity 1' end
 ${LEND}
 -- Without a record there are no leases, as for a mutex.
 if not record then redis.call('DEL', KEYS[3]) end
+local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
 sweep()
 local last = (not record or #record > 16) and redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') or {}
 if capacity ~= wanted then
   if used > 0 or (record and last[1]) then return string.format('capacity %.0f', capacity) end
   capacity = wanted
 end
-local held = used > 0 and redis.call('HGET', KEYS[3], owner)
-if held then
-  local leaseEnd, grantedFence = string.match(held, '^(%d+) (%d+)')
-  return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
-end
+local leaseEnd, grantedFence = find(owner)
+if leaseEnd then return string.format('granted %s %.0f', grantedFence, leaseEnd - ms) end
 local place = mode ~= 'try' and mode
 local line, mine = 'empty', false
 if last[1] then
@@ -51,7 +49,8 @@ if line == 'denied' then
   return ${DENIED}
 elseif mine then
   save()
-  return string.format('granted %s %.0f', string.match(redis.call('HGET', KEYS[3], owner), ' (%d+)'), ttl)
+  leaseEnd, grantedFence = find(owner)
+  return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
 elseif line == 'more' then
   save()
   return 'more'
@@ -61,7 +60,8 @@ elseif line == 'empty' and used + units <= capacity then
   if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
   return fence
 end
-saveChanges()
+-- A lease has ended, or somebody was served.
+if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
 if mode == 'try' then return false end
 -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
 local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)

@@ -18,7 +18,7 @@ import { LOOK_AT_SHARES } from './share-fragments.ts';
 const TAKE_OVER_SHARES = `
 ${LOOK_AT_SHARES}
 if inUse then return 'capacity ' .. shareCapacity end
-mark = mark == 'S' and 'w' or ' '
+mark = (mark == 'O' or mark == 'S') and 'w' or ' '
 `;
 
 /**

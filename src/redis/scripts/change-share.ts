@@ -1,18 +1,17 @@
 import { Script } from '../script.ts';
 import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
-import { LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+import { IS_OF_SHARES, LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
 
 /** Finds the lease of `owner`; answers 0 when there is none. */
 const FIND_LEASE = `
 ${READ_RECORD}
-local kind = record and string.sub(record, 17, 17)
-if kind ~= 's' and kind ~= 'S' then return 0 end
+local mark = record and string.sub(record, 17, 17)
+if not ${IS_OF_SHARES} then return 0 end
 ${READ_TIME}
 ${PARSE_SHARES}
+${LEND}
 local owner = ARGV[1]
-local held = redis.call('HGET', KEYS[3], owner)
-local leaseEnd, grantedFence, units = string.match(held or '', '^(%d+) (%d+) (%d+)$')
-leaseEnd = tonumber(leaseEnd)
+local leaseEnd, grantedFence, units = find(owner)
 if not leaseEnd or leaseEnd <= ms then return 0 end
 `;
 
@@ -30,10 +29,8 @@ export function refreshShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-${LEND}
 leaseEnd = ms + tonumber(ARGV[2])
-redis.call('HSET', KEYS[3], owner, string.format('%.0f ', leaseEnd) .. grantedFence .. ' ' .. units)
-extend(leaseEnd)
+if sole then soonest, latest = leaseEnd, leaseEnd else put(owner, leaseEnd, grantedFence, units) end
 save()
 return 1
 `,
@@ -56,11 +53,10 @@ export function downgradeShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-${LEND}
 sweep()
-local kept = math.min(tonumber(ARGV[2]), tonumber(units))
+local kept = math.min(tonumber(ARGV[2]), units)
 used = used - (units - kept)
-redis.call('HSET', KEYS[3], owner, string.format('%.0f ', leaseEnd) .. grantedFence .. string.format(' %.0f', kept))
+if not sole then put(owner, leaseEnd, grantedFence, kept) end
 ${SERVE}
 local line = serve()
 save()

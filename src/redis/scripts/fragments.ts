@@ -68,7 +68,7 @@ local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
  * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
  * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
  * in µs, which tells a record from a number somebody else stored; the lease end has 13. Fixed places, because patterns
- * take long. `onShares` is what to do with the record of a semaphore or a read-write lock, whose mark is `s` or `S`. Needs
+ * take long. `onShares` is what to do with the record of a semaphore or a read-write lock, which has another mark. Needs
  * RECORD_FIELDS.
  */
 export function parseRecord(onShares: string): string {
@@ -78,8 +78,11 @@ if record then
   local known = fence and fence >= 1e15
   if known and #record > 16 then
     mark = string.sub(record, 17, 17)
-    if mark == 's' or mark == 'S' then
-      ${onShares}
+    if mark ~= ' ' and mark ~= 'q' and mark ~= 'w' then
+      known = mark == 'o' or mark == 's' or mark == 'O' or mark == 'S'
+      if known then
+        ${onShares}
+      end
     else
       leaseEnd, holder = tonumber(string.sub(record, 18, 30)), string.sub(record, 32)
       known = leaseEnd and holder ~= ''

@@ -10,6 +10,7 @@ import {
   RECORD_FIELDS,
   type ScriptConstants,
 } from './fragments.ts';
+import { IS_OF_SHARES } from './share-fragments.ts';
 
 /**
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
@@ -17,8 +18,8 @@ import {
  *
  * KEYS  1 record, 2 queue, 3 holders
  * ARGV  1 'watch' to mark, else ''
- * Reply `<server time, µs> <waiters> <record>`, the same text that is published; for a semaphore or a read-write lock with
- *       ` <owner> <lease end, ms> <fence> <units>` behind it for each holder
+ * Reply `<server time, µs> <waiters> <record>`, the same text that is published; with ` <owner> <lease end, ms> <fence> <units>`
+ *       behind it for each holder of a semaphore or read-write lock that the record does not have
  */
 export function inspectScript(constants: ScriptConstants): Script {
   return new Script(
@@ -28,8 +29,8 @@ ${RECORD_FIELDS}
 ${parseRecord('')}
 ${declareConstants(constants)}
 ${READ_TIME}
-local shares = mark == 's' or mark == 'S'
-local watched = shares and 'S' or 'w'
+local shares = ${IS_OF_SHARES}
+local watched = shares and string.upper(mark) or 'w'
 if ARGV[1] == 'watch' and mark ~= watched then
   if not record then
     redis.call('SET', KEYS[1], now .. 'w${NOBODY}', 'PX', retentionText)
@@ -40,9 +41,7 @@ if ARGV[1] == 'watch' and mark ~= watched then
   end
 end
 local state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. (record or '')
-if shares then
-  for _, part in ipairs(redis.call('HGETALL', KEYS[3])) do state = state .. ' ' .. part end
-end
+if mark == 's' or mark == 'S' then state = state .. ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
 return state
 `,
     3,
@@ -87,6 +86,16 @@ function leasesIn(record: string): Leases | undefined {
     const lease = { owner: owner ?? '', leaseEnd: Number(leaseEnd), fencingToken: Number(fence), units: 1 };
     return { capacity: 1, held: held ? [lease] : [] };
   }
+  const [, soleFence, end, soleCapacity, units, soleOwner = ''] = SOLE.exec(record) ?? [];
+  if (soleFence !== undefined) {
+    const lease = {
+      owner: soleOwner,
+      leaseEnd: Number(end),
+      fencingToken: Number(soleFence),
+      units: Number(units),
+    };
+    return { capacity: Number(soleCapacity), held: [lease] };
+  }
   const [, capacity, rest] = SHARES.exec(record) ?? [];
   if (capacity === undefined || rest === undefined)
     return record === '' ? { capacity: 1, held: [] } : undefined;
@@ -100,5 +109,6 @@ function leasesIn(record: string): Leases | undefined {
 
 const STATE = /^(\d+) (\d+) (.*)$/;
 const MUTEX = /^(\d{16})(?:[ qw](\d+) (\S+))?$/;
+const SOLE = /^(\d{16})[oO](\d+) (\d+) (\d+) (\S+)$/;
 const SHARES = /^\d{16}[sS](\d+) \d+ \d+ \d+ \d+(.*)$/;
 const SHARE = / (\S+) (\d+) (\d+) (\d+)/g;

@@ -1,6 +1,6 @@
 import { Script } from '../script.ts';
 import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
-import { LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+import { IS_OF_SHARES, LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
@@ -19,8 +19,8 @@ export function releaseShareScript(constants: ScriptConstants): Script {
 ${READ_RECORD}
 ${declareConstants(constants)}
 local owner = ARGV[1]
-local kind = record and string.sub(record, 17, 17)
-if kind ~= 's' and kind ~= 'S' then
+local mark = record and string.sub(record, 17, 17)
+if not ${IS_OF_SHARES} then
   -- Its lease is gone with the record, or was over long ago.
   return redis.call('ZREM', KEYS[2], owner)
 end
@@ -28,19 +28,18 @@ ${READ_TIME}
 ${PARSE_SHARES}
 ${LEND}
 sweep()
-local held
-local known = 1
+local known, inHash = 1, false
 if owner == 'force' then
   if used == 0 then return 0 end
-  for _, holder in ipairs(redis.call('HKEYS', KEYS[3])) do
+  for _, holder in ipairs(sole and { sole } or redis.call('HKEYS', KEYS[3])) do
     redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
   end
-  redis.call('DEL', KEYS[3])
-  used = 0
+  if not sole then redis.call('DEL', KEYS[3]) end
+  used, sole = 0, nil
 else
-  held = used > 0 and redis.call('HGET', KEYS[3], owner)
-  if held then
-    used = used - string.match(held, '%d+$')
+  local leaseEnd, _, units = find(owner)
+  if leaseEnd then
+    used, inHash, sole = used - units, not sole, nil
   else
     known = redis.call('ZREM', KEYS[2], owner)
   end
@@ -48,7 +47,7 @@ end
 ${SERVE}
 local line = serve()
 -- After the next in line has come in: a hash that never gets empty keeps its expiry.
-if held then redis.call('HDEL', KEYS[3], owner) end
+if inHash then redis.call('HDEL', KEYS[3], owner) end
 save()
 if line == 'denied' then return ${DENIED} end
 return line == 'more' and known + 2 or known

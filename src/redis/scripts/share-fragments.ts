@@ -8,57 +8,79 @@ import { FOREIGN, TELL_GRANT } from './fragments.ts';
  * 8. The line is served from its head, and only as long as there is enough for the head: nobody overtakes who wants more.
  * 9. While somebody holds units or is in line, the capacity does not change; a free name may get another.
  *
- * KEYS are 1 the record, 2 the queue, 3 the holders: a hash from owner id to `<lease end, ms> <fence> <units>`.
+ * KEYS are 1 the record, 2 the queue, 3 the holders: a hash from owner id to `<lease end, ms> <fence> <units>`. A sole lease
+ * stands in the record itself, so that locks with one holder at a time need no hash.
  */
 
 /** No lease ends then; 13 digits, as all instants here have. */
 export const NEVER = 9_999_999_999_999;
 
+/** Whether a record with this mark is that of shares; `s` and `S` with a hash behind it, `o` and `O` of a sole lease. */
+export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark == 'S')";
+
 /**
- * Takes apart `record`. That of shares is `<fence><mark><capacity> <used> <soonest> <latest> <until>`: the mark is `s`, or `S`
- * if somebody may be watching; `used` are the units that are out, no lease ends before `soonest` nor after `latest`, and the
- * holders are kept `until` then. Any other record is that of a mutex: `mutex` says whether that is in use. Needs READ_TIME.
+ * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <owner>` with the mark `o` for a sole lease,
+ * which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until>` with the mark `s` for a hash: `used`
+ * are the units that are out, no lease ends before `soonest` nor after `latest`, and the holders are kept `until` then. Large
+ * marks say that somebody may be watching. Any other record is that of a mutex: `mutex` says whether that is in use. Needs
+ * READ_TIME.
  */
 export const PARSE_SHARES = `
-local fence, mark, capacity, used, soonest, latest, keptUntil, mutex = 0, 's', 0, 0, ${NEVER}, 0, 0, false
+local fence, watched, capacity, used, soonest, latest, keptUntil = 0, false, 0, 0, ${NEVER}, 0, 0
+local sole, mutex
 if record then
   fence = tonumber(string.sub(record, 1, 16))
   local known = fence and fence >= 1e15
-  local kind = string.sub(record, 17, 17)
-  if known and (kind == 's' or kind == 'S') then
-    mark = kind
+  local mark = string.sub(record, 17, 17)
+  watched = mark == 'O' or mark == 'S' or mark == 'w'
+  if not known then
+    return ${FOREIGN}
+  elseif mark == 'o' or mark == 'O' then
+    local c, u
+    c, u, sole = string.match(record, '^(%d+) (%d+) (%S+)$', 32)
+    capacity, used, soonest = tonumber(c), tonumber(u), tonumber(string.sub(record, 18, 30))
+    latest, known = soonest, capacity and soonest
+  elseif mark == 's' or mark == 'S' then
     local c, u, s, l, t = string.match(record, '^(%d+) (%d+) (%d+) (%d+) (%d+)$', 18)
     capacity, used, soonest, latest, keptUntil = tonumber(c), tonumber(u), tonumber(s), tonumber(l), tonumber(t)
     known = capacity
-  elseif known and kind ~= '' then
+  elseif mark ~= '' then
     local leaseEnd = tonumber(string.sub(record, 18, 30))
     known = leaseEnd
     mutex = known and (leaseEnd > ms or redis.call('EXISTS', KEYS[2]) == 1)
-    if kind == 'w' then mark = 'S' end
   end
   if not known then return ${FOREIGN} end
 end
 `;
 
-/** What a script for mutexes needs to know of the record of shares, which it found as `record`; `inUse` needs READ_TIME. */
+/** What a script for mutexes needs to know of the record of shares: `shareCapacity`, and whether it is `inUse`. Needs READ_TIME. */
 export const LOOK_AT_SHARES = `
-local shareCapacity, used, latest = string.match(record, '^(%d+) (%d+) %d+ (%d+)', 18)
-local inUse = (tonumber(used) > 0 and tonumber(latest) > ms) or redis.call('EXISTS', KEYS[2]) == 1
+local shareCapacity, used, latest
+if mark == 'o' or mark == 'O' then
+  latest = string.sub(record, 18, 30)
+  shareCapacity, used = string.match(record, '^(%d+) (%d+) %S+$', 32)
+else
+  shareCapacity, used, latest = string.match(record, '^(%d+) (%d+) %d+ (%d+) %d+$', 18)
+end
+latest = tonumber(latest)
+known = shareCapacity and latest
+local inUse = known and ((tonumber(used) > 0 and latest > ms) or redis.call('EXISTS', KEYS[2]) == 1)
 `;
 
 /**
  * `sweep()` forgets the leases that have ended.
+ * `find(owner)` answers the end of its lease, its fence and its units; nil if it has none.
+ * `put(owner, leaseEnd, fenceText, units)` writes a lease into the hash.
  * `lend(owner, ttl, units, inbox)` grants, after telling the inbox if there is one to be told. Answers how many listen
  * there, or nil when the server refuses that; unless somebody listens, nothing is granted.
- * `extend(leaseEnd)` is called for the end of each new or refreshed lease.
- * `save()` writes the record, `saveChanges()` if there are any. While somebody watches, it publishes the state: that of a mutex, and the holders behind it.
+ * `save()` writes the record. While somebody watches, it publishes the state: the record, and the holders behind it.
  * Need PARSE_SHARES, READ_TIME and the constants.
  */
 export const LEND = `
 local function sweep()
   if ms < soonest then return end
-  local all, over = redis.call('HGETALL', KEYS[3]), {}
-  used, soonest, latest = 0, ${NEVER}, 0
+  local all, over = sole and {} or redis.call('HGETALL', KEYS[3]), {}
+  used, soonest, latest, sole = 0, ${NEVER}, 0, nil
   for i = 1, #all, 2 do
     local leaseEnd, units = string.match(all[i + 1], '^(%d+) %d+ (%d+)$')
     leaseEnd = tonumber(leaseEnd)
@@ -69,9 +91,17 @@ local function sweep()
     end
   end
   for i = 1, #over, 1000 do redis.call('HDEL', KEYS[3], unpack(over, i, math.min(i + 999, #over))) end
-  if used == 0 then keptUntil = 0 end
 end
-local function extend(leaseEnd)
+local function find(owner)
+  if sole then
+    if sole == owner then return soonest, string.format('%.0f', fence), used end
+  elseif used > 0 then
+    local leaseEnd, fenceText, units = string.match(redis.call('HGET', KEYS[3], owner) or '', '^(%d+) (%d+) (%d+)$')
+    if leaseEnd then return tonumber(leaseEnd), fenceText, tonumber(units) end
+  end
+end
+local function put(owner, leaseEnd, fenceText, units)
+  redis.call('HSET', KEYS[3], owner, string.format('%.0f %s %d', leaseEnd, fenceText, units))
   soonest, latest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
   if leaseEnd > keptUntil then
     keptUntil = leaseEnd + retention
@@ -81,31 +111,40 @@ end
 local function lend(owner, ttl, units, inbox)
   ${TELL_GRANT}
   if told > 0 then
-    fence, used = nextFence, used + units
     local leaseEnd = ms + ttl
-    redis.call('HSET', KEYS[3], owner, string.format('%.0f ', leaseEnd) .. fenceText .. ' ' .. units)
-    extend(leaseEnd)
+    if used == 0 then
+      -- What is left in the hash is about to go.
+      sole, soonest, latest, keptUntil = owner, leaseEnd, leaseEnd, 0
+    else
+      if sole then
+        put(sole, soonest, string.format('%.0f', fence), used)
+        sole = nil
+      end
+      put(owner, leaseEnd, fenceText, units)
+    end
+    fence, used = nextFence, used + units
   end
   return told
 end
 local function save()
-  local text = string.format('%.0f', fence)
+  local text, state = string.format('%.0f', fence), ''
   -- The hash goes with its last holder.
   if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
-  local life = math.max(keptUntil - ms, 0) + retention
-  if used > 0 or mark == 'S' or redis.call('EXISTS', KEYS[2]) == 1 then
-    text = text .. mark .. string.format('%.0f %.0f %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
+  if used > 0 and sole then
+    text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d ', soonest, capacity, used) .. sole
+  elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
+    text = text .. (watched and 'S' or 's')
+      .. string.format('%d %d %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
+    if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
   end
-  if mark == 'S' then
-    local state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text
-    for _, part in ipairs(redis.call('HGETALL', KEYS[3])) do state = state .. ' ' .. part end
-    if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then text = string.sub(text, 1, 16) .. 's' .. string.sub(text, 18) end
+  if watched then
+    state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
+    if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then
+      text = string.sub(text, 1, 16) .. string.lower(string.sub(text, 17, 17)) .. string.sub(text, 18)
+    end
   end
-  redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', life))
-end
-local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
-local function saveChanges()
-  if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
+  local life = math.max(latest, keptUntil) - ms
+  redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
 end
 `;
 
