@@ -451,7 +451,7 @@ describe.each(ENGINES)('an election on $title', (engine) => {
         if (runs.length === 2) return 'done';
         throw await aborted(signal);
       },
-      { ttl: 900 },
+      { ttl: 3_000 },
     );
     await until(() => runs.length === 1, { what: 'the first run' });
     expect(await stage.creator().forceRelease()).toBe(true);

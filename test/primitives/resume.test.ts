@@ -274,10 +274,10 @@ describe.each(engines)('handing over on $title', (engine) => {
 
   it('goes on beyond the deadline of the first handle', async () => {
     const giver = stage.client();
-    const first = (await giver.creator(stage.name).acquire(500)).autoRefresh();
+    const first = (await giver.creator(stage.name).acquire(1_500)).autoRefresh();
     const { signal } = first;
     const resumed = (await stage.client().resume(first.toJSON())).autoRefresh();
-    await expect(others.creator(stage.name).acquire(1_000, 1_200)).rejects.toMatchObject({
+    await expect(others.creator(stage.name).acquire(1_000, 2_500)).rejects.toMatchObject({
       code: 'ERR_LOCK_TIMEOUT',
     });
     expect(await resumed.isHeld()).toBe(true);
@@ -289,7 +289,7 @@ describe.each(engines)('handing over on $title', (engine) => {
   });
 
   it('cannot revive a lease that somebody else has had since', async () => {
-    const first = await stage.creator().acquire(100);
+    const first = await stage.creator().acquire(300);
     const json = first.toJSON();
     const next = await others.creator(stage.name).acquire(30_000, 10_000);
     await expect(stage.client().resume(json)).rejects.toThrow(LockLostError);
@@ -298,7 +298,7 @@ describe.each(engines)('handing over on $title', (engine) => {
 
   it('lets who has resumed it learn of a release by force, at the latest at the next refresh', async () => {
     const resumed = (
-      await stage.client().resume((await stage.creator().acquire(600)).toJSON())
+      await stage.client().resume((await stage.creator().acquire(3_000)).toJSON())
     ).autoRefresh();
     const { signal } = resumed;
     expect(await others.creator(stage.name).forceRelease()).toBe(true);
