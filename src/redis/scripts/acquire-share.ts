@@ -7,7 +7,7 @@ import {
   REFUSE_OLD,
   type ScriptConstants,
 } from './fragments.ts';
-import { LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Takes units if there are enough left and nobody is in line, else queues.
@@ -22,52 +22,57 @@ export function acquireShareScript(constants: ScriptConstants): Script {
 ${REFUSE_OLD}
 ${READ_RECORD}
 ${declareConstants(constants)}
-local owner, ttl, units, wanted, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local self, ttl, units, wanted, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 ${READ_TIME}
 ${PARSE_SHARES}
 if mutex then return 'capacity 1' end
-${LEND}
--- Without a record there are no leases, as for a mutex.
-if not record then redis.call('DEL', KEYS[3]) end
-local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
-sweep()
-local last = (not record or #record > 16) and redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') or {}
-if capacity ~= wanted then
-  if used > 0 or (record and last[1]) then return string.format('capacity %.0f', capacity) end
-  capacity = wanted
-end
-local leaseEnd, grantedFence = find(owner)
-if leaseEnd then return string.format('granted %s %.0f', grantedFence, leaseEnd - ms) end
 local place = mode ~= 'try' and mode
-local line, mine = 'empty', false
-if last[1] then
+local last = (not record or #record > 16) and redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') or {}
+-- The common case under contention: somebody else has so much that there is not enough left, and nobody can be served.
+if mode or not sole or sole == self or soonest <= ms or capacity ~= wanted or used + units <= capacity then
+  local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
+  -- Without a record there are no leases, as for a mutex.
+  if not record then redis.call('DEL', KEYS[3]) end
+  ${SWEEP}
+  if capacity ~= wanted then
+    if used > 0 or (record and last[1]) then return string.format('capacity %.0f', capacity) end
+    capacity = wanted
+  end
+  ${FIND}
+  local leaseEnd, grantedFence = find(self)
+  if leaseEnd then return string.format('granted %s %.0f', grantedFence, leaseEnd - ms) end
+  ${PUT}
+  ${LEND}
+  local function save()
+    ${SAVE}
+  end
+  local nobody = not last[1]
   ${SERVE}
-  line, mine = serve(owner)
+  if line == 'denied' then
+    save()
+    return ${DENIED}
+  elseif mine then
+    save()
+    leaseEnd, grantedFence = find(self)
+    return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
+  elseif line == 'more' then
+    save()
+    return 'more'
+  elseif line == 'empty' and used + units <= capacity then
+    lend(self, ttl, units)
+    save()
+    if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
+    return fence
+  end
+  -- A lease has ended, or somebody was served.
+  if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
+  if mode == 'try' then return false end
 end
-if line == 'denied' then
-  save()
-  return ${DENIED}
-elseif mine then
-  save()
-  leaseEnd, grantedFence = find(owner)
-  return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
-elseif line == 'more' then
-  save()
-  return 'more'
-elseif line == 'empty' and used + units <= capacity then
-  lend(owner, ttl, units)
-  save()
-  if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
-  return fence
-end
--- A lease has ended, or somebody was served.
-if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
-if mode == 'try' then return false end
 -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
 local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
 local lost = ''
-if redis.call('ZADD', KEYS[2], 'NX', arrival, owner) == 0 then
-  arrival = redis.call('ZSCORE', KEYS[2], owner)
+if redis.call('ZADD', KEYS[2], 'NX', arrival, self) == 0 then
+  arrival = redis.call('ZSCORE', KEYS[2], self)
 elseif place then
   lost = ' lost'
 end

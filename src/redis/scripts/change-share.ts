@@ -1,6 +1,6 @@
 import { Script } from '../script.ts';
 import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
-import { IS_OF_SHARES, LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /** Finds the lease of `owner`; answers 0 when there is none. */
 const FIND_LEASE = `
@@ -9,7 +9,8 @@ local mark = record and string.sub(record, 17, 17)
 if not ${IS_OF_SHARES} then return 0 end
 ${READ_TIME}
 ${PARSE_SHARES}
-${LEND}
+${FIND}
+${PUT}
 local owner = ARGV[1]
 local leaseEnd, grantedFence, units = find(owner)
 if not leaseEnd or leaseEnd <= ms then return 0 end
@@ -31,7 +32,7 @@ ${declareConstants(constants)}
 ${FIND_LEASE}
 leaseEnd = ms + tonumber(ARGV[2])
 if sole then soonest, latest = leaseEnd, leaseEnd else put(owner, leaseEnd, grantedFence, units) end
-save()
+${SAVE}
 return 1
 `,
     3,
@@ -53,13 +54,14 @@ export function downgradeShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-sweep()
+${SWEEP}
 local kept = math.min(tonumber(ARGV[2]), units)
 used = used - (units - kept)
 if not sole then put(owner, leaseEnd, grantedFence, kept) end
+local self, nobody
+${LEND}
 ${SERVE}
-local line = serve()
-save()
+${SAVE}
 if line == 'denied' then return ${DENIED} end
 return line == 'more' and 2 or 1
 `,

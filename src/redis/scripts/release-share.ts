@@ -1,6 +1,6 @@
 import { Script } from '../script.ts';
 import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
-import { IS_OF_SHARES, LEND, PARSE_SHARES, SERVE } from './share-fragments.ts';
+import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
@@ -26,8 +26,7 @@ if not ${IS_OF_SHARES} then
 end
 ${READ_TIME}
 ${PARSE_SHARES}
-${LEND}
-sweep()
+${SWEEP}
 local known, inHash = 1, false
 if owner == 'force' then
   if used == 0 then return 0 end
@@ -37,6 +36,7 @@ if owner == 'force' then
   if not sole then redis.call('DEL', KEYS[3]) end
   used, sole = 0, nil
 else
+  ${FIND}
   local leaseEnd, _, units = find(owner)
   if leaseEnd then
     used, inHash, sole = used - units, not sole, nil
@@ -44,11 +44,13 @@ else
     known = redis.call('ZREM', KEYS[2], owner)
   end
 end
+local self, nobody
+${PUT}
+${LEND}
 ${SERVE}
-local line = serve()
 -- After the next in line has come in: a hash that never gets empty keeps its expiry.
 if inHash then redis.call('HDEL', KEYS[3], owner) end
-save()
+${SAVE}
 if line == 'denied' then return ${DENIED} end
 return line == 'more' and known + 2 or known
 `,

@@ -67,18 +67,9 @@ known = shareCapacity and latest
 local inUse = known and ((tonumber(used) > 0 and latest > ms) or redis.call('EXISTS', KEYS[2]) == 1)
 `;
 
-/**
- * `sweep()` forgets the leases that have ended.
- * `find(owner)` answers the end of its lease, its fence and its units; nil if it has none.
- * `put(owner, leaseEnd, fenceText, units)` writes a lease into the hash.
- * `lend(owner, ttl, units, inbox)` grants, after telling the inbox if there is one to be told. Answers how many listen
- * there, or nil when the server refuses that; unless somebody listens, nothing is granted.
- * `save()` writes the record. While somebody watches, it publishes the state: the record, and the holders behind it.
- * Need PARSE_SHARES, READ_TIME and the constants.
- */
-export const LEND = `
-local function sweep()
-  if ms < soonest then return end
+/** Forgets the leases that have ended. Needs PARSE_SHARES. */
+export const SWEEP = `
+if ms >= soonest then
   local all, over = sole and {} or redis.call('HGETALL', KEYS[3]), {}
   used, soonest, latest, sole = 0, ${NEVER}, 0, nil
   for i = 1, #all, 2 do
@@ -92,6 +83,10 @@ local function sweep()
   end
   for i = 1, #over, 1000 do redis.call('HDEL', KEYS[3], unpack(over, i, math.min(i + 999, #over))) end
 end
+`;
+
+/** `find(owner)` answers the end of its lease, its fence and its units; nil if it has none. Needs PARSE_SHARES. */
+export const FIND = `
 local function find(owner)
   if sole then
     if sole == owner then return soonest, string.format('%.0f', fence), used end
@@ -100,6 +95,10 @@ local function find(owner)
     if leaseEnd then return tonumber(leaseEnd), fenceText, tonumber(units) end
   end
 end
+`;
+
+/** `put(owner, leaseEnd, fenceText, units)` writes a lease into the hash. Needs PARSE_SHARES and the constants. */
+export const PUT = `
 local function put(owner, leaseEnd, fenceText, units)
   redis.call('HSET', KEYS[3], owner, string.format('%.0f %s %d', leaseEnd, fenceText, units))
   soonest, latest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
@@ -108,6 +107,13 @@ local function put(owner, leaseEnd, fenceText, units)
     redis.call('PEXPIRE', KEYS[3], string.format('%.0f', keptUntil - ms))
   end
 end
+`;
+
+/**
+ * `lend(owner, ttl, units, inbox)` grants, after telling the inbox if there is one to be told. Answers how many listen
+ * there, or nil when the server refuses that; unless somebody listens, nothing is granted. Needs PUT and READ_TIME.
+ */
+export const LEND = `
 local function lend(owner, ttl, units, inbox)
   ${TELL_GRANT}
   if told > 0 then
@@ -126,64 +132,73 @@ local function lend(owner, ttl, units, inbox)
   end
   return told
 end
-local function save()
-  local text, state = string.format('%.0f', fence), ''
-  -- The hash goes with its last holder.
-  if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
-  if used > 0 and sole then
-    text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d ', soonest, capacity, used) .. sole
-  elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
-    text = text .. (watched and 'S' or 's')
-      .. string.format('%d %d %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
-    if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
-  end
-  if watched then
-    state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
-    if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then
-      text = string.sub(text, 1, 16) .. string.lower(string.sub(text, 17, 17)) .. string.sub(text, 18)
-    end
-  end
-  local life = math.max(latest, keptUntil) - ms
-  redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
-end
 `;
 
 /**
- * `serve(self)` grants to those in line, from the head, whose client still listens, as long as there is enough for the head,
- * and tells them. Needs LEND. Answers:
+ * Writes the record. While somebody watches, publishes the state: the record, and the holders behind it. Needs PARSE_SHARES,
+ * READ_TIME and the constants.
+ */
+export const SAVE = `
+local text, state = string.format('%.0f', fence), ''
+-- The hash goes with its last holder.
+if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
+if used > 0 and sole then
+  text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d ', soonest, capacity, used) .. sole
+elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
+  text = text .. (watched and 'S' or 's')
+    .. string.format('%d %d %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
+  if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
+end
+if watched then
+  state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
+  if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then
+    text = string.sub(text, 1, 16) .. string.lower(string.sub(text, 17, 17)) .. string.sub(text, 18)
+  end
+end
+local life = math.max(latest, keptUntil) - ms
+redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
+`;
+
+/**
+ * Grants to those in line, from the head, whose client still listens, as long as there is enough for the head, and tells them;
+ * not `self`, whom the reply tells: `mine` says whether that was granted to. Needs LEND, `self`, and `nobody`, which is true when
+ * it is known that nobody is in line. `line` is then
  *   'empty'    nobody is left in line
  *   'waiting'  there is not enough for the head
  *   'more'     1 000 dead waiters were dropped and there are more
  *   'denied'   this user may not SPUBLISH; who was at the head still is
- * and whether `self` was granted to, which is not told by a message, since the reply tells it.
  */
 export const SERVE = `
-local function serve(self)
-  local dropped, mine = 0, false
-  while used < capacity do
-    -- Where all units are there, the head gets what it wants.
-    local all = used == 0
-    local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0)
-    local owner = head[1]
-    if not owner then return 'empty', mine end
-    local client, ttl, units = string.match(owner, '^([^:]+):[^:]+:(%d+):(%d+)$')
-    local told = 0
-    if client and used + units <= capacity then
-      told = lend(owner, ttl, units, owner ~= self and inboxes .. client)
-      if not told then
-        if all then
-          redis.call('ZADD', KEYS[2], head[2], owner)
-          redis.call('PEXPIRE', KEYS[2], queueTtl)
-        end
-        return 'denied', mine
+local line, mine, dropped = nobody and 'empty' or 'waiting', false, 0
+while used < capacity and not nobody do
+  -- Where all units are there, the head gets what it wants.
+  local all = used == 0
+  local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0)
+  local waiter = head[1]
+  if not waiter then
+    line = 'empty'
+    break
+  end
+  local client, ttl, units = string.match(waiter, '^([^:]+):[^:]+:(%d+):(%d+)$')
+  local told = 0
+  if client and used + units <= capacity then
+    told = lend(waiter, ttl, units, waiter ~= self and inboxes .. client)
+    if not told then
+      if all then
+        redis.call('ZADD', KEYS[2], head[2], waiter)
+        redis.call('PEXPIRE', KEYS[2], queueTtl)
       end
-    elseif client and not all then
+      line = 'denied'
       break
     end
-    if not all then redis.call('ZREM', KEYS[2], owner) end
-    if told == 0 then dropped = dropped + 1 elseif owner == self then mine = true end
-    if dropped == 1000 then return 'more', mine end
+  elseif client and not all then
+    break
   end
-  return 'waiting', mine
+  if not all then redis.call('ZREM', KEYS[2], waiter) end
+  if told == 0 then dropped = dropped + 1 elseif waiter == self then mine = true end
+  if dropped == 1000 then
+    line = 'more'
+    break
+  end
 end
 `;
