@@ -333,6 +333,32 @@ describe('a lease that runs out', () => {
     await settled;
   });
 
+  it('is noticed by the next of a client as well when the first of it was granted by asking', async () => {
+    const [one, two] = semaphores(2);
+    await one.acquire(1_000);
+    await one.acquire(1_300);
+    const waits: Promise<Lock>[] = [];
+    for (const place of [1, 2]) {
+      waits.push(two.acquire(TTL, WAIT));
+      await queued(place);
+    }
+    // Without a look in between the second would wait for the safety net, longer than this test may take.
+    expect((await Promise.all(waits)).map(({ remaining }) => remaining > 0)).toEqual([true, true]);
+  });
+
+  it('is noticed although somebody was granted a longer one meanwhile', async () => {
+    const [one, two] = semaphores(2);
+    await one.acquire(1_500);
+    const other = await one.acquire(TTL);
+    const waits: Promise<Lock>[] = [];
+    for (const place of [1, 2]) {
+      waits.push(two.acquire(TTL, WAIT));
+      await queued(place);
+    }
+    await other.release();
+    await Promise.all(waits);
+  });
+
   it('does not keep the name from another use', async () => {
     const [one] = semaphores(2);
     await one.acquire(50);

@@ -34,7 +34,7 @@ if owner == 'force' then
     redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
   end
   if not sole then redis.call('DEL', KEYS[3]) end
-  used, sole = 0, nil
+  used = 0
 else
   ${FIND}
   local leaseEnd, _, units = find(owner)
