@@ -55,12 +55,6 @@ export function isShare(owner: string): boolean {
   return owner.indexOf(':', owner.indexOf(':', owner.indexOf(':') + 1) + 1) > 0;
 }
 
-/** The units part of an owner id; undefined for that of a mutex. */
-export function unitsOf(owner: string): number | undefined {
-  const units = owner.split(':')[3];
-  return units === undefined ? undefined : Number(units);
-}
-
 export function checkClientName(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || !CLIENT_NAME.test(value)) {

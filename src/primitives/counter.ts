@@ -5,6 +5,7 @@ import {
   checkSignal,
   checkTtl,
   checkWaitTimeout,
+  type GroupOptions,
 } from '../core/arguments.ts';
 import { type CounterStep, type CounterStore, HIGHEST_COUNT, UNSET } from '../core/counter-store.ts';
 import type { Session } from '../core/session.ts';
@@ -12,11 +13,9 @@ import { CounterExpiredError, LockClosedError, LockUnsupportedError } from '../e
 import { PendingWait, timeoutError } from './counter-wait.ts';
 
 /** Options of a counter. */
-export interface CounterOptions {
+export interface CounterOptions extends GroupOptions {
   /** How long the counter lasts without a change, in whole ms: 10 … 2 147 483 647. Each change starts it anew. */
   ttl: number;
-  /** Puts the name into a group: the counter is then named `<group>/<name>`. */
-  group?: string;
 }
 
 /**

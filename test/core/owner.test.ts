@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientOf, Owners, ttlOf, unitsOf } from '../../src/core/owner.ts';
+import { clientOf, isShare, Owners, ttlOf } from '../../src/core/owner.ts';
 
 const mutex = (ttlMs: number) => ({ ttlMs, units: 1, capacity: 1 });
 
@@ -14,10 +14,11 @@ describe('an owner id', () => {
   it('has units only where there is more than one to be had', () => {
     const owners = new Owners();
     const permit = owners.next({ ttlMs: 700, units: 3, capacity: 5 });
-    expect([ttlOf(permit), unitsOf(permit)]).toEqual([700, 3]);
+    expect(permit).toMatch(/:1:700:3$/);
+    expect([ttlOf(permit), isShare(permit)]).toEqual([700, true]);
     const plain = owners.next(mutex(800));
-    expect([ttlOf(plain), unitsOf(plain)]).toEqual([800, undefined]);
-    expect(unitsOf(owners.next({ ttlMs: 700, units: 1, capacity: 5 }))).toBe(1);
+    expect([ttlOf(plain), isShare(plain)]).toEqual([800, false]);
+    expect(owners.next({ ttlMs: 700, units: 1, capacity: 5 })).toMatch(/:700:1$/);
   });
 
   it('is never given twice, also by two clients of one process with one name', () => {

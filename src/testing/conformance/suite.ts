@@ -36,8 +36,7 @@ const SHARES: Kind = { ...KINDS.mutex, title: 'shares' };
 /**
  * Describes the suite that all backends of this library pass: exclusion, the order of the line, leases, loss, inspection and
  * watching, semaphores and read-write locks. `runner` is the module of vitest, `@jest/globals` or `node:test`, or an object with
- * their functions. Takes real time, about 2 seconds for each kind beside the server's; a case, up to 3 seconds. Throws
- * `LockArgumentError`.
+ * their functions. Takes real time, for each kind anew. Throws `LockArgumentError`.
  */
 export function lockConformance(subject: ConformanceSubject, runner: TestRunner): void {
   const { title, start, stop, kinds } = checkSubject(subject);
