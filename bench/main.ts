@@ -116,7 +116,7 @@ program
   .action(async () => console.log(toTerminal(await distanceTable())));
 program
   .command('primitives')
-  .description('semaphores, read-write locks and counters; a run that is not a quick one becomes the docs')
+  .description('everything that is more than a mutex; a run that is not a quick one becomes the docs')
   .option('--quick', 'shorter: for a look, not for conclusions')
   .action(async ({ quick = false }: { quick?: boolean }) => {
     const results = await measurePrimitives(quick ? QUICK : FULL);

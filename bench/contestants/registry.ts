@@ -111,6 +111,7 @@ export const SHARES = {
   permits: share('a semaphore of 5', async () => (await import('./shares.ts')).connectPermits),
   readers: share('readers', async () => (await import('./shares.ts')).connectReaders),
   writers: share('writers', async () => (await import('./shares.ts')).connectWriters),
+  leaders: share('leaders', async () => (await import('./shares.ts')).connectLeaders),
 };
 
 function share(id: string, load: Contestant['load']): Contestant {

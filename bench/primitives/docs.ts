@@ -1,15 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { withSection } from '../reporting/readme.ts';
 import { type PrimitiveResults, readPrimitives } from './run.ts';
-import { counterSection, sharesSection } from './tables.ts';
+import { counterSection, electionSection, resumeSection, severalSection, sharesSection } from './tables.ts';
+
+const DOCS = new URL('../../docs/', import.meta.url);
 
 /** The pages with figures of primitives, and what stands between their markers. */
 export const PRIMITIVE_PAGES: readonly {
   readonly file: URL;
   readonly section: (results: PrimitiveResults) => string;
 }[] = [
-  { file: new URL('../../docs/semaphore.md', import.meta.url), section: sharesSection },
-  { file: new URL('../../docs/counter.md', import.meta.url), section: counterSection },
+  { file: new URL('semaphore.md', DOCS), section: sharesSection },
+  { file: new URL('counter.md', DOCS), section: counterSection },
+  { file: new URL('election.md', DOCS), section: electionSection },
+  { file: new URL('several-locks.md', DOCS), section: severalSection },
+  { file: new URL('handing-over.md', DOCS), section: resumeSection },
 ];
 
 export function updatePrimitiveDocs(results: PrimitiveResults | undefined = readPrimitives()): void {

@@ -9,7 +9,9 @@ import { measureCase, warmUpHandoff } from '../scenarios/handoff.ts';
 import { onStage } from '../stage.ts';
 import { type Counting, measureCounting } from './counting.ts';
 import { measureReaders, type ReaderBatch } from './readers.ts';
+import { measureRoundTrips, type RoundTrips } from './round-trips.ts';
 import { measureStarvation, type Starvation } from './starvation.ts';
+import { measureSuccession, type Succession } from './succession.ts';
 
 /** Two processes that hand a share to and fro. */
 export interface ShareHandoff {
@@ -34,6 +36,8 @@ export interface PrimitiveResults {
   readonly readers: ReaderBatch;
   readonly starvation: Starvation;
   readonly counting: Counting;
+  readonly succession: Succession;
+  readonly roundTrips: RoundTrips;
   readonly budgets: readonly BudgetLine[];
 }
 
@@ -42,26 +46,31 @@ const HOLDS_MS = [0, 1];
 const MEASURE_MS = 600;
 /** The budget of a handoff, as a multiple of a bare hop. */
 const MOST_HOPS = 1.5;
+/** How long after its TTL a killed leader may be without a successor. */
+const LATEST_SUCCESSOR_MS = 250;
 
-/** Measures semaphores, read-write locks and counters on a server of their own. */
+/** Measures everything that is more than a mutex, on a server of its own. */
 export async function measurePrimitives(settings: Settings): Promise<PrimitiveResults> {
   const startedAt = performance.now();
   // A mutex beside them, to compare with.
-  return onStage(settings, [OURS, SHARES.pairs, SHARES.writers], async (bench) => {
-    bench.progress.expect(3 + HOLDS_MS.length * (settings.rounds * 4 + 3) + settings.rounds * 2 + 1);
+  return onStage(settings, [OURS, SHARES.pairs, SHARES.writers, SHARES.leaders], async (bench) => {
+    bench.progress.expect(4 + HOLDS_MS.length * (settings.rounds * 5 + 4) + settings.rounds * 3 + 2);
     await warmUpHandoff(bench);
     const handoffs: ShareHandoff[] = [];
     for (const holdMs of HOLDS_MS) handoffs.push(...(await measureHandoffs(bench, holdMs)));
     const readers = await measureReaders(bench);
     const starvation = await measureStarvation(bench);
     const counting = await measureCounting(bench);
+    const succession = await measureSuccession(bench);
+    const roundTrips = await measureRoundTrips(bench);
+    const figures = { handoffs, readers, starvation, counting, succession, roundTrips };
     return {
       date: new Date().toISOString(),
       machine: describeHost(),
       quick: settings.quick,
       seconds: rounded((performance.now() - startedAt) / 1_000),
-      ...{ handoffs, readers, starvation, counting },
-      budgets: budgets({ handoffs, readers, starvation, counting }),
+      ...figures,
+      budgets: budgets(figures),
     };
   });
 }
@@ -91,13 +100,17 @@ async function measureHandoffs(bench: Bench, holdMs: number): Promise<ShareHando
   }));
 }
 
-type Figures = Pick<PrimitiveResults, 'handoffs' | 'readers' | 'starvation' | 'counting'>;
+type Figures = Pick<
+  PrimitiveResults,
+  'handoffs' | 'readers' | 'starvation' | 'counting' | 'succession' | 'roundTrips'
+>;
 
-function budgets({ handoffs, readers, starvation, counting }: Figures): BudgetLine[] {
+function budgets(figures: Figures): BudgetLine[] {
+  const { handoffs, readers, starvation, counting, succession, roundTrips } = figures;
   const line = (budget: string, relation: '≤' | '=', limit: number, value: number): BudgetLine => {
     return { budget, relation, limit, value, met: relation === '=' ? value === limit : value <= limit };
   };
-  const shares = handoffs.filter(({ kind }) => kind !== OURS.id);
+  const shares = handoffs.filter(({ kind }) => kind === SHARES.pairs.id || kind === SHARES.writers.id);
   return [
     ...shares.map(({ kind, holdMs, overHop }) =>
       line(`handoff of ${kind}, hold ${holdMs} ms, p50, over a bare hop`, '≤', MOST_HOPS, overHop.median),
@@ -106,6 +119,9 @@ function budgets({ handoffs, readers, starvation, counting }: Figures): BudgetLi
     line('small requests that overtook a big one', '=', 0, starvation.overtakes),
     line(`items left of ${counting.items} that were counted down`, '=', 0, counting.left),
     line('decrements that were told to be the last one', '=', 1, counting.lasts),
+    line('a killed leader is replaced after its TTL, ms', '≤', LATEST_SUCCESSOR_MS, succession.lateMs.max),
+    line('commands for each of several locks at once', '=', 2, roundTrips.commandsPerName),
+    line('commands to go on with a lease', '=', 1, roundTrips.commandsOfResume),
     line(
       'overlapping holds',
       '=',

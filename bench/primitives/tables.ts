@@ -1,16 +1,25 @@
+import { OURS, SHARES } from '../contestants/registry.ts';
 import { budgetTable } from '../reporting/budget-table.ts';
 import { figure, spread } from '../reporting/format.ts';
 import { type Table, toMarkdown } from '../reporting/table.ts';
 import type { PrimitiveResults } from './run.ts';
 
-/** What was measured of semaphores and read-write locks. */
+/** All that was measured. */
 export function primitiveTables(results: PrimitiveResults): Table[] {
-  return [handoffTable(results), batchTable(results), countingTable(results), budgetTable(results.budgets)];
+  return [
+    handoffTable(results, () => true),
+    batchTable(results),
+    countingTable(results),
+    successionTable(results),
+    severalTable(results),
+    resumeTable(results),
+    budgetTable(results.budgets),
+  ];
 }
 
-export function handoffTable({ handoffs }: PrimitiveResults): Table {
+function handoffTable({ handoffs }: PrimitiveResults, shown: (kind: string) => boolean): Table {
   return {
-    title: 'Shares: handoff between two processes',
+    title: 'Handoff between two processes',
     head: [
       '',
       'hold, ms',
@@ -20,19 +29,21 @@ export function handoffTable({ handoffs }: PrimitiveResults): Table {
       'commands per acquisition',
       'out of order',
     ],
-    rows: handoffs.map((each) => [
-      each.kind,
-      String(each.holdMs),
-      spread(each.p50),
-      spread(each.p99),
-      spread(each.overHop),
-      figure(each.commandsPerAcquisition),
-      figure(each.outOfOrder),
-    ]),
+    rows: handoffs
+      .filter(({ kind }) => shown(kind))
+      .map((each) => [
+        each.kind,
+        String(each.holdMs),
+        spread(each.p50),
+        spread(each.p99),
+        spread(each.overHop),
+        figure(each.commandsPerAcquisition),
+        figure(each.outOfOrder),
+      ]),
   };
 }
 
-export function batchTable({ readers, starvation }: PrimitiveResults): Table {
+function batchTable({ readers, starvation }: PrimitiveResults): Table {
   return {
     title: 'Shares: readers in a batch, big requests among small ones',
     head: ['', 'figure'],
@@ -51,7 +62,7 @@ export function batchTable({ readers, starvation }: PrimitiveResults): Table {
   };
 }
 
-export function countingTable({ counting }: PrimitiveResults): Table {
+function countingTable({ counting }: PrimitiveResults): Table {
   const { consumers, processes, items } = counting;
   return {
     title: `Counter: ${figure(items)} items, counted down by ${figure(consumers)} consumers in ${processes} processes`,
@@ -67,14 +78,64 @@ export function countingTable({ counting }: PrimitiveResults): Table {
   };
 }
 
+function successionTable({ succession }: PrimitiveResults): Table {
+  const { elections, ttlMs, lateMs } = succession;
+  return {
+    title: `Election: the leader of ${elections} elections is killed`,
+    head: ['', 'figure'],
+    rows: [[`from the end of its TTL of ${figure(ttlMs)} ms to the next leader, ms`, spread(lateMs)]],
+  };
+}
+
+function severalTable({ roundTrips }: PrimitiveResults): Table {
+  const { names, commandsPerName, acquireAll, releaseAll } = roundTrips;
+  return {
+    title: `Several at once: ${names} free locks`,
+    head: ['', 'figure'],
+    rows: [
+      ['commands for each, with its release', figure(commandsPerName)],
+      [`to take all, over ${names} round trips of PING`, spread(acquireAll)],
+      ['to release all, over one', spread(releaseAll)],
+    ],
+  };
+}
+
+function resumeTable({ roundTrips }: PrimitiveResults): Table {
+  return {
+    title: 'Handing over: going on with a lease',
+    head: ['', 'figure'],
+    rows: [
+      ['commands', figure(roundTrips.commandsOfResume)],
+      ['time, over a round trip of PING', spread(roundTrips.resume)],
+    ],
+  };
+}
+
 /** What stands between the markers of the pages about them. */
 export function sharesSection(results: PrimitiveResults): string {
-  return [where(results), toMarkdown(handoffTable(results)), toMarkdown(batchTable(results))].join('\n\n');
+  const handoffs = handoffTable(results, (kind) => kind !== SHARES.leaders.id);
+  return section(results, handoffs, batchTable(results));
+}
+
+export function electionSection(results: PrimitiveResults): string {
+  const handoffs = handoffTable(results, (kind) => kind === OURS.id || kind === SHARES.leaders.id);
+  return section(results, handoffs, successionTable(results));
+}
+
+export function severalSection(results: PrimitiveResults): string {
+  return section(results, severalTable(results));
+}
+
+export function resumeSection(results: PrimitiveResults): string {
+  return section(results, resumeTable(results));
 }
 
 export function counterSection(results: PrimitiveResults): string {
-  const { title } = countingTable(results);
-  return [`${where(results)} ${title}:`, toMarkdown(countingTable(results))].join('\n\n');
+  return section(results, countingTable(results));
+}
+
+function section(results: PrimitiveResults, ...tables: readonly Table[]): string {
+  return [where(results), ...tables.map((table) => `${table.title}:\n\n${toMarkdown(table)}`)].join('\n\n');
 }
 
 function where({ machine, date, handoffs }: PrimitiveResults): string {

@@ -17,7 +17,7 @@ export interface CrashResult {
 }
 
 const NAMES = 10;
-const TTL_MS = 2_000;
+export const CRASH_TTL_MS = 2_000;
 /** So the names' TTLs end at instants of their own. */
 const APART_MS = 37;
 /** The slowest look every 10 s. */
@@ -43,17 +43,18 @@ export const crash: Scenario<CrashResult> = {
     }
     await Promise.all(prepared.flatMap(({ holder, waiter }) => [holder.stop(), waiter.stop()]));
     await bench.server.flush();
-    return { names: NAMES, ttlMs: TTL_MS, rows };
+    return { names: NAMES, ttlMs: CRASH_TTL_MS, rows };
   },
 };
 
-async function crashOf({ id }: Contestant, holder: Worker, waiter: Worker): Promise<number[]> {
+/** How long after the TTL of a killed holder the next one got the lock, in ms, for each of the names. */
+export async function crashOf({ id }: Contestant, holder: Worker, waiter: Worker): Promise<number[]> {
   const names = Array.from({ length: NAMES }, (_, i) => `crash:${id}:${i}`);
-  const params = { names, ttlMs: TTL_MS, waitMs: WAIT_MS };
+  const params = { names, ttlMs: CRASH_TTL_MS, waitMs: WAIT_MS };
   const held = await holder.run('grab', { ...params, apartMs: APART_MS });
   const next = waiter.run('grab', { ...params, apartMs: 0 }, WAIT_MS + 5_000);
   await pause(100); // The waiters are in line before the holder goes.
   holder.kill();
   const { grantedUs } = await next;
-  return grantedUs.map((instant, i) => (instant - (held.grantedUs[i] ?? Number.NaN)) / 1_000 - TTL_MS);
+  return grantedUs.map((instant, i) => (instant - (held.grantedUs[i] ?? Number.NaN)) / 1_000 - CRASH_TTL_MS);
 }

@@ -13,11 +13,8 @@ import {
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { ENGINES } from '../conformance/engines.ts';
 import { ScriptedBackend, unavailable } from '../core/scripted-backend.ts';
-import { spawnClient } from '../support/client-process.ts';
-import { startRedis } from '../support/redis-server.ts';
-import { timely, until } from '../support/wait.ts';
+import { until } from '../support/wait.ts';
 import { engineStage } from './engine-stage.ts';
-import type { FromLeader } from './leader.client.ts';
 
 const TTL = 10_000;
 
@@ -459,29 +456,4 @@ describe.each(ENGINES)('an election on $title', (engine) => {
     expect(runs[1]).toBeGreaterThan(runs[0]!);
     expect(await stage.creator().isLocked()).toBe(false);
   });
-});
-
-it('a leader that is killed is replaced within its TTL and 250 ms', async () => {
-  const ttl = 1_000;
-  await using server = await startRedis();
-  await using client = new LockClient(server.url);
-  const file = new URL('./leader.client.ts', import.meta.url);
-  await using child = spawnClient<FromLeader>(file, { args: [server.url, 'boss', String(ttl)] });
-  const first = await child.next('leads');
-  const election = client.election('boss');
-  const waiting = election.campaign({ ttl });
-  const creator = client.creator('boss');
-  await until(async () => (await creator.inspect()).waiters === 1, { what: 'the candidate' });
-  expect(await creator.owner()).toBe(first.owner);
-  // Killed at once after a refresh, which is the worst that can be.
-  const left = async () => (await creator.inspect()).holders[0]!.remainingTtl;
-  await until(async () => (await left()) < ttl - 200, { what: 'the lease to age' });
-  await until(async () => (await left()) > ttl - 100, { what: 'a refresh' });
-  child.kill();
-  const { error, late } = await timely(ttl + 250, () => waiting);
-  expect(error).toBeUndefined();
-  const second = await waiting;
-  expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
-  expect(late).toBe(false);
-  await second.resign();
 });

@@ -1,8 +1,9 @@
 // Stands for election, says when it leads, and leads until it is killed.
-import { LockClient } from '../../src/index.ts';
+import { backendFromUrl, LockClient } from '../../src/index.ts';
 
 export type FromLeader = { readonly type: 'leads'; readonly owner: string; readonly fencingToken: number };
 
 const [url = '', name = '', ttl = ''] = process.argv.slice(2);
-const { owner, fencingToken } = await new LockClient(url).election(name).campaign({ ttl: Number(ttl) });
+const client = new LockClient(await backendFromUrl(url));
+const { owner, fencingToken } = await client.election(name).campaign({ ttl: Number(ttl) });
 process.send?.({ type: 'leads', owner, fencingToken } satisfies FromLeader);
