@@ -37,7 +37,8 @@ export class TestKit {
   readonly #space = new MemorySpace(this.clock, () => 0);
   readonly #backends = new Map<object, FaultyBackend>();
   readonly #clients: LockClient[] = [];
-  readonly #stranger = this.#open('stranger');
+  // Faults are for those who are tested.
+  readonly #stranger = this.#open('stranger', new Faults());
   #connected = 0;
 
   /** A client as another process would have it: all clients of one kit share its locks. Each is named `client-<number>`. */
@@ -76,13 +77,13 @@ export class TestKit {
 
   /**
    * Somebody else takes the lock and keeps it until `release()` of the returned lock, so that others wait, and time out when
-   * the clock is moved. All of it, if it is a semaphore or a side of a read-write lock. Rejects with `LockTimeoutError` when
+   * the clock is moved. Neither meets any faults. All of it, if it is a semaphore or a side of a read-write lock. Rejects with `LockTimeoutError` when
    * somebody has it already, and with `LockArgumentError`.
    */
   occupy(lock: string | LockCreator): Promise<Lock> {
     const { name, capacity } = typeof lock === 'string' ? { name: lock, capacity: 1 } : lock;
     const creator = this.#stranger.creator(name, { capacity, units: capacity });
-    return this.#faults.spare(() => creator.acquire(FOR_EVER_MS, 0));
+    return creator.acquire(FOR_EVER_MS, 0);
   }
 
   /**
@@ -125,16 +126,16 @@ export class TestKit {
     return this.close();
   }
 
-  #open(name: string): LockClient {
-    const backend = this.#connect(name);
+  #open(name: string, faults?: Faults): LockClient {
+    const backend = this.#connect(name, faults);
     const client = new LockClient(backend);
     this.#backends.set(client, backend);
     this.#clients.push(client);
     return client;
   }
 
-  #connect(name: string): FaultyBackend {
-    const backend = new FaultyBackend(this.clock, new Owners(name, 'test'), this.#space, this.#faults);
+  #connect(name: string, faults = this.#faults): FaultyBackend {
+    const backend = new FaultyBackend(this.clock, new Owners(name, 'test'), this.#space, faults);
     this.#backends.set(backend, backend);
     return backend;
   }

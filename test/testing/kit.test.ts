@@ -218,7 +218,10 @@ describe('kit.occupy', () => {
   it('rejects when somebody has it, and does not mind faults', async () => {
     kit.fail();
     kit.delay(1_000);
-    await kit.occupy('name');
+    const occupant = await kit.occupy('name');
     await expect(kit.occupy('name')).rejects.toThrow(LockTimeoutError);
+    await occupant.release();
+    kit.restore();
+    expect(await kit.client().creator('name').isLocked()).toBe(false);
   });
 });
