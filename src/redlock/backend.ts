@@ -88,8 +88,16 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const hearings = this.#keepersOf(grant).map(({ server }) => server.backend.hearForced(grant, listener));
-    return listenForForced(this, grant, listener, { hearings, needed: this.servers.quorum });
+    const keepers = this.#keepersOf(grant);
+    const { quorum } = this.servers;
+    // As long as a quorum keeps it, it is held. And who gave it up earlier would tell servers that are just being told to.
+    let spare = keepers.length - quorum;
+    const heard = (): void => {
+      spare -= 1;
+      if (spare === -1) listener();
+    };
+    const hearings = keepers.map(({ server }) => server.backend.hearForced(grant, heard));
+    return listenForForced(this, grant, listener, { hearings, needed: quorum });
   }
 
   async inspect(name: string): Promise<LockState> {

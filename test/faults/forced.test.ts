@@ -104,6 +104,74 @@ it('nobody asks after a lease that was released before the inbox was open', asyn
   expect(lock.signal.aborted).toBe(false);
 });
 
+it('a release by force at one server of a quorum takes nothing from its holder', async () => {
+  const { holder } = await start(3);
+  const lock = await holder.creator('spared').acquire(TTL);
+  const { signal } = lock;
+  const atOne = async (index: number) => {
+    const one = client(redisBackend(servers[index]!.url));
+    endings.push(() => one.close());
+    expect(await one.creator('spared').forceRelease()).toBe(true);
+  };
+  await until(async () => (await listeners(0)) + (await listeners(1)) + (await listeners(2)) === 3, {
+    what: 'the holder to listen',
+  });
+  await atOne(0);
+  await lock.refresh();
+  expect(await lock.isHeld()).toBe(true);
+  expect(signal.aborted).toBe(false);
+  await atOne(2);
+  await until(() => signal.aborted, { what: 'the signal to abort' });
+  expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
+});
+
+it('a release by force is one although servers hear of it one after the other', async () => {
+  const { holder } = await start(3);
+  const ways = await Promise.all(servers.map((server) => startProxy(server)));
+  const slow = client(backendOn(ways.map(({ url }) => url)));
+  endings.push(...ways.map((way) => () => way.stop()), () => slow.close());
+  expect(await slow.creator('staggered').isLocked()).toBe(false);
+  const lock = await holder.creator('staggered').acquire(TTL);
+  const { signal } = lock;
+  await until(async () => (await listeners(0)) + (await listeners(1)) + (await listeners(2)) === 3, {
+    what: 'the holder to listen',
+  });
+  // Whoever hears of it gives the lease back at once.
+  const ended = new Promise((resolve) => signal.addEventListener('abort', resolve)).then(() =>
+    lock.release(),
+  );
+  ended.catch(() => {});
+  for (const way of ways) way.stall();
+  const forcing = slow.creator('staggered').forceRelease();
+  for (const [index, way] of ways.entries()) {
+    way.flow();
+    await until(async () => !(await records())[index]!.includes(lock.owner), {
+      what: 'the server to hear of it',
+    });
+  }
+  expect(await forcing).toBe(true);
+  await expect(ended).rejects.toMatchObject({ reason: 'forced' });
+});
+
+/** How many listen to inboxes at a server. */
+async function listeners(index: number): Promise<number> {
+  const redis = new Redis(servers[index]!.url);
+  const channels = (await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[];
+  redis.disconnect();
+  return channels.length;
+}
+
+async function records(): Promise<string[]> {
+  return Promise.all(
+    servers.map(async ({ url }) => {
+      const redis = new Redis(url);
+      const record = await redis.get('baton:{staggered}');
+      redis.disconnect();
+      return record ?? '';
+    }),
+  );
+}
+
 it('a server of a quorum that has lost the lease alone does not make it lost', async () => {
   const { holder, other } = await start(3);
   const lock = await holder.creator('minority').acquire(TTL);
