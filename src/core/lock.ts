@@ -194,13 +194,15 @@ export class Lock {
   }
 
   #release(): Promise<void> {
+    // First of all, since others may be waiting, behind a stale record, too.
+    const released = this.#backend.release(this.#grant);
     if (this.#ended()) {
-      // Others may be waiting behind our stale record; tidying up is not worth the caller's time.
-      this.#backend.release(this.#grant).catch(ignoreBackendError);
+      // Tidying up is not worth the caller's time.
+      released.catch(ignoreBackendError);
       return Promise.reject(this.#lost);
     }
     this.#stop();
-    return this.#backend.release(this.#grant).then(
+    return released.then(
       (ours) => {
         this.#keeper.lockEnded();
         if (ours) return;

@@ -1,4 +1,4 @@
-import type { LeaseRequest } from '../core/backend.ts';
+import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import type { DeadlineQueue } from '../core/deadline-queue.ts';
@@ -34,6 +34,8 @@ export interface AcquisitionContext {
   refused(acquisition: Acquisition, failure?: LockBackendError): void;
   /** Called once, when the acquisition is granted, refused or has failed. */
   forget(acquisition: Acquisition): void;
+  /** A reply has told of a lease, of which there may be a message, too. */
+  toldAlready(lease: Grant): void;
   /** The server may hold something for an acquisition that nobody waits for any more. */
   giveBack(acquisition: Acquisition): void;
 }
@@ -53,8 +55,6 @@ export class Acquisition extends Waiter implements Caller {
   door: Door | undefined;
   /** Where it waits, once it has a place in line. */
   room: WaitingRoom | undefined;
-  /** Whether a message about the grant may still come although a reply has told of it. */
-  mayBeTold = false;
   readonly #context: AcquisitionContext;
   #tryUntil: number | undefined;
   #arrivalUs: string | undefined;
@@ -143,7 +143,7 @@ export class Acquisition extends Waiter implements Caller {
     const deadline = leaseDeadline(Math.min(grantedAt, now), this.request.ttlMs);
     // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
     if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();
-    else this.grant(message.fencingToken, deadline);
+    else this.handOver(message.fencingToken, deadline);
   }
 
   protected override whyTooLate(): unknown {
@@ -171,10 +171,9 @@ export class Acquisition extends Waiter implements Caller {
 
   /** `again`: the server may have been asked before, and so have granted before. */
   #take(raw: unknown, sentAt: number, again: boolean): Outcome {
-    this.mayBeTold = again;
     // The common case: a free lock, and no need to look any further.
     if (typeof raw === 'number' && this.outcome === 'waiting') {
-      return this.#granted(raw, this.request.ttlMs, sentAt);
+      return this.#granted(raw, this.request.ttlMs, sentAt, again);
     }
     const reply = parseAcquireReply(raw, this.request.ttlMs);
     if (!reply) {
@@ -192,7 +191,7 @@ export class Acquisition extends Waiter implements Caller {
     }
     if (reply.lost) this.#context.placeLost(this);
     if (reply.kind === 'queued') this.#queued(reply, sentAt);
-    else return this.#granted(reply.fencingToken, reply.leftMs, sentAt);
+    else return this.#granted(reply.fencingToken, reply.leftMs, sentAt, again);
     return 'settled';
   }
 
@@ -203,10 +202,12 @@ export class Acquisition extends Waiter implements Caller {
     if (this.outcome === 'failed' || anew) this.#context.giveBack(this);
   }
 
-  #granted(fencingToken: number, leftMs: number, sentAt: number): Outcome {
+  #granted(fencingToken: number, leftMs: number, sentAt: number, again: boolean): Outcome {
     const deadline = sentAt + leftMs - driftMs(this.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
     this.grant(fencingToken, deadline);
+    // A message about it may still come.
+    if (again && this.lease) this.#context.toldAlready(this.lease);
     return 'settled';
   }
 

@@ -105,7 +105,6 @@ export class RedisBackend implements LockBackend {
   /** `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
-    this.#leases.delete(grant);
     const call = this.protocol.release(grant.name, grant.owner);
     return new Promise((resolve) => {
       const release = new Release(resolve, (failure) => {
@@ -113,6 +112,7 @@ export class RedisBackend implements LockBackend {
         return releaseAgain(this.link, call, grant.deadline, failure);
       });
       this.link.send(call, Number.POSITIVE_INFINITY, release);
+      this.#leases.delete(grant);
     });
   }
 

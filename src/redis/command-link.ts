@@ -89,10 +89,11 @@ export class CommandLink implements LinkOfCall {
   /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */
   send(call: ScriptCall, until: number, caller: Caller): void {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);
+    // First of all on its way: no answer can come before we are through.
+    this.#dispatcher.send(open, this.#open.size + 1);
     this.#open.add(open);
     this.#silence.asked(open.sentAt);
     this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
-    this.#dispatcher.send(open, this.#open.size);
   }
 
   /** As `send`, with a promise. Rejects with a `LockBackendError`. */

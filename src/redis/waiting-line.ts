@@ -1,4 +1,4 @@
-import type { LeaseRequest } from '../core/backend.ts';
+import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { LinkedSet } from '../core/linked-set.ts';
@@ -111,7 +111,6 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       this.#expecting.delete(owner);
       this.#parts.inboxes.leave(request.name);
     }
-    if (lease && acquisition.mayBeTold) this.#parts.leases.add(lease);
     if (room) {
       room.leave(acquisition, lease?.ttlMs);
       if (room.empty) this.#rooms.delete(request.name);
@@ -120,6 +119,10 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     }
     acquisition.door?.left(acquisition);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
+  }
+
+  toldAlready(lease: Grant): void {
+    this.#parts.leases.add(lease);
   }
 
   giveBack({ request, owner }: Acquisition): void {

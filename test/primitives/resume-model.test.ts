@@ -36,7 +36,9 @@ async function agree(model: Model, real: Real): Promise<void> {
   }
   const creator = real.members[0]!.client.creator(real.name);
   const waiting = Math.max(0, model.line.length - 1);
-  await until(async () => (await creator.inspect()).waiters === waiting, { what: `${waiting} to be in line` });
+  await until(async () => (await creator.inspect()).waiters === waiting, {
+    what: `${waiting} to be in line`,
+  });
   const { holders } = await creator.inspect();
   const { current } = model;
   if (!current) {
@@ -87,9 +89,7 @@ class HandOver extends HolderStep {
     const taker = await real.members[this.to]!.client.resume(json);
     expect(taker).toMatchObject({ name: real.name, owner, fencingToken, ttl, units });
     expect(signal.aborted).toBe(false);
-    expect(real.members.filter(({ client }) => client.held.includes(taker))).toEqual([
-      real.members[this.to],
-    ]);
+    expect(real.members.filter(({ client }) => client.held.includes(taker))).toEqual([real.members[this.to]]);
     model.given.push(giver);
     model.current = taker;
     await agree(model, real);
