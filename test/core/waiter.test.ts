@@ -57,6 +57,18 @@ beforeEach(() => {
 });
 
 describe('a waiter', () => {
+  it('that is handed over to tells the caller first, and forgets after the turn of that', async () => {
+    const turns: string[] = [];
+    request.granted = () => void Promise.resolve().then(() => turns.push(`told, ${waiter.ends} ends`));
+    waiter.startTimer();
+    waiter.handOver(7, 500);
+    waiter.handOver(8, 600);
+    waiter.fail('too late');
+    expect(waiter.lease).toMatchObject({ fencingToken: 7, deadline: 500 });
+    await clock.advance(0);
+    expect([...turns, waiter.ends, clock.pending]).toEqual(['told, 0 ends', 1, 0]);
+  });
+
   it('that is granted has its lease, no alarm, and hears of nothing more', () => {
     waiter.startTimer();
     waiter.startTimer();
