@@ -428,22 +428,27 @@ describe('a grant', () => {
     for (const proxy of far) proxy.delay(40);
     const waiting = client.creator('late').acquire(30_000, 20_000);
     await until(async () => (await at(0).zcard('baton:{late}:queue')) === 1, { what: 'the waiter' });
-    const recorder = await recordCommands(servers[1]!);
-    const texts: string[] = [];
-    const votes = async () => {
-      texts.push(...(await recorder.take()).map(({ text }) => text));
-      return texts.filter((text) => text.includes(scripts.adopt.sha)).length;
-    };
+    const recorders = await Promise.all(servers.slice(1).map((server) => recordCommands(server)));
+    const texts = recorders.map((): string[] => []);
+    /** How often each of the two was asked for its vote. */
+    const votes = () =>
+      Promise.all(
+        recorders.map(async (recorder, index) => {
+          texts[index]!.push(...(await recorder.take()).map(({ text }) => text));
+          return texts[index]!.filter((text) => text.includes(scripts.adopt.sha)).length;
+        }),
+      );
     for (const proxy of late) proxy.stall();
     const releasing = lock.release();
-    await until(async () => (await votes()) > 0, { what: 'a vote that is refused' });
+    await until(async () => Math.min(...(await votes())) > 0, { what: 'two votes that are refused' });
     for (const proxy of late) proxy.flow();
     const next = await waiting;
     await releasing;
-    expect(await votes()).toBeGreaterThan(1);
-    expect(await votes()).toBeLessThanOrEqual(6);
-    expect(texts.filter((text) => text.includes(scripts.acquire.sha))).toEqual([]);
-    recorder.close();
+    // The vote that was not needed any more may come a little later.
+    await until(async () => Math.min(...(await votes())) > 1, { what: 'both to be asked again' });
+    expect(Math.max(...(await votes()))).toBeLessThanOrEqual(6);
+    expect(texts.flat().filter((text) => text.includes(scripts.acquire.sha))).toEqual([]);
+    for (const recorder of recorders) recorder.close();
     await next.release();
   });
 
