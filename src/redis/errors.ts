@@ -6,7 +6,7 @@ import { type BackendFault, describe, LockBackendError } from '../errors.ts';
  */
 const MEANINGS: readonly [RegExp, BackendFault, boolean][] = [
   [
-    /^(NOAUTH|WRONGPASS|NOPERM|BATONDENIED)|^ERR (ACL failure|Client sent AUTH|AUTH |invalid password)/,
+    /^(NOAUTH|WRONGPASS|NOPERM|BATONDENIED)|^ERR (ACL failure|Client sent AUTH|AUTH |invalid password|The user executing the script)/,
     'denied',
     false,
   ],
