@@ -1,0 +1,107 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LockBackendError, LockClient, LockLostError, LockTimeoutError } from '../../src/index.ts';
+import { says } from '../support/ask.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { timely, until } from '../support/wait.ts';
+
+const TTL = 60_000;
+const WAIT = 25_000;
+
+let server: RedisServer;
+let redis: Redis;
+let client: LockClient;
+beforeEach(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  client = new LockClient(server.url);
+  // Both connections are there, and the scripts known.
+  const lock = await client.creator('warm-up').acquire(TTL);
+  const waiting = client.creator('warm-up').acquire(TTL);
+  await until(async () => (await client.creator('warm-up').inspect()).waiters === 1, { what: 'the waiter' });
+  await lock.release();
+  await (await waiting).release();
+});
+afterEach(async () => {
+  await client.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+/** Whoever holds a lock loses it at its deadline, a wait ends at its timeout, and whoever has time gets the lock afterwards. */
+async function endureSilence(unblock: () => Promise<unknown>, block: () => Promise<unknown>): Promise<void> {
+  const creator = client.creator('blocked');
+  const lock = (await creator.acquire(1_500)).autoRefresh();
+  const { signal } = lock;
+  await block();
+  const impatient = timely(300 + 50, () => creator.acquire(TTL, 300));
+  const patient = creator.acquire(TTL, WAIT);
+  const { error, late } = await impatient;
+  expect(error instanceof LockTimeoutError || error instanceof LockBackendError).toBe(true);
+  expect(late).toBe(false);
+  expect(signal.aborted).toBe(false);
+  await until(() => signal.aborted, { what: 'the deadline' });
+  expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'expired' });
+  expect(() => lock.assertHeld()).toThrow(LockLostError);
+  await unblock();
+  const next = await patient;
+  expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
+  await expect(lock.release()).rejects.toBe(signal.reason);
+  await next.release();
+  expect(await creator.inspect()).toMatchObject({ holders: [], waiters: 0 });
+}
+
+it('row 39: CLIENT PAUSE: deadlines and timeouts are kept, and all goes on afterwards', async () => {
+  await endureSilence(
+    async () => {},
+    () => redis.call('CLIENT', 'PAUSE', '3000', 'ALL'),
+  );
+});
+
+it('row 37: a script that does not end: deadlines and timeouts are kept, and all goes on when it is killed', async () => {
+  await redis.config('SET', 'busy-reply-threshold', '50');
+  const looping = new Redis(server.url);
+  let looped: Promise<unknown> = Promise.resolve();
+  await endureSilence(
+    async () => {
+      await redis.script('KILL');
+      expect(await looped).toMatchObject({ message: expect.stringMatching(/kill/i) });
+      looping.disconnect();
+    },
+    async () => {
+      looped = looping.eval('while true do end', 0).catch((error: unknown) => error);
+      await until(() => says(server, 'GET warm-up', /BUSY/), { what: 'the server to be busy' });
+    },
+  );
+});
+
+it('row 34: a release that the server refuses is asked for again until it is carried out', async () => {
+  const creator = client.creator('refused');
+  const lock = await creator.acquire(TTL);
+  const waiting = creator.acquire(TTL, WAIT);
+  await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+  await redis.config('SET', 'min-replicas-to-write', '1');
+  let settled = false;
+  const releasing = lock.release().finally(() => {
+    settled = true;
+  });
+  // On the same connection, and so answered after the release.
+  const other = client.creator('other').tryAcquire(TTL);
+  await expect(other).rejects.toMatchObject({ reason: 'unavailable', retryable: true });
+  expect(settled).toBe(false);
+  await redis.config('SET', 'min-replicas-to-write', '0');
+  await releasing;
+  await (await waiting).release();
+});
+
+it('row 34: a release that the server refuses until the TTL has passed rejects with its reason', async () => {
+  const creator = client.creator('refused');
+  const lock = await creator.acquire(800);
+  await redis.config('SET', 'min-replicas-to-write', '1');
+  const error: unknown = await lock.release().catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(LockBackendError);
+  expect(String(error)).toMatch(/NOREPLICAS/);
+  expect(lock.remaining).toBe(0);
+  await redis.config('SET', 'min-replicas-to-write', '0');
+  await (await creator.acquire(TTL, WAIT)).release();
+});
