@@ -120,6 +120,20 @@ describe('the data of a lock', () => {
     await creator.close();
   });
 
+  it('has a fence that rises with each handoff also when the clock of the server was set back', async () => {
+    const creator = client.creator('ahead');
+    const ahead = Date.now() * 1_000 + 3_600_000_000;
+    await redis.set('baton:{ahead}', String(ahead));
+    const first = await creator.acquire(30_000);
+    const waiting = creator.acquire(30_000);
+    await until(async () => (await redis.zcard('baton:{ahead}:queue')) === 1, { what: 'the place' });
+    await first.release();
+    const second = await waiting;
+    expect([first.fencingToken, second.fencingToken]).toEqual([ahead + 1, ahead + 2]);
+    await second.release();
+    expect(await redis.get('baton:{ahead}')).toBe(String(ahead + 2));
+  });
+
   it('has one hash tag for all keys of a name, whatever the name', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), async (name) => {

@@ -6,6 +6,7 @@ import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
 import { timely, until } from '../support/wait.ts';
+import { SplitRedis } from './split-redis.ts';
 
 // The scripts are known to the server before anything is swallowed, or the first reply would be NOSCRIPT.
 let server: RedisServer;
@@ -220,6 +221,25 @@ describe('row 7: answers that come late', () => {
     proxy.delayReplies(0);
     await holder.close();
   });
+});
+
+it('row 7: a message that comes after the end of its lease gives nothing but a reason to ask', async () => {
+  const holder = new LockClient(server.url).creator('late');
+  const lock = await holder.acquire(30_000);
+  const split = new SplitRedis({ commands: server.port, subscriber: proxy.port });
+  await using client = new LockClient(split);
+  const waiting = client.creator('late').acquire(500, 20_000);
+  await until(async () => (await holder.inspect()).waiters === 1, { what: 'the waiter' });
+  proxy.delayReplies(1_000);
+  await lock.release();
+  const { fencingToken: missed } = (await holder.inspect()).holders[0]!;
+  const granted = await waiting;
+  granted.assertHeld();
+  expect(granted.fencingToken).toBeGreaterThan(missed);
+  await granted.release();
+  proxy.delayReplies(0);
+  await holder.close();
+  split.disconnect();
 });
 
 describe('row 38: scripts that the server forgets', () => {

@@ -321,6 +321,21 @@ it('row 32: a release is told to the next in line and to nobody else', async () 
   await settled;
 });
 
+it('row 30: a grant that nobody waits for any more is passed on at once', async () => {
+  const lock = await holder.creator('surplus').acquire(TTL);
+  const waiting = holder.creator('surplus').acquire(TTL, WAIT);
+  await queued(1, 'surplus');
+  await lock.release();
+  await (await waiting).release();
+  // As an acquire that the server runs only after it was given up: nobody here knows this owner id.
+  const owner = `${lock.owner.split(':')[0]}:zz:${TTL}`;
+  const fence = String(Date.now() * 1_000);
+  const [channel = ''] = (await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[];
+  await redis.set('baton:{surplus}', `${fence} ${Date.now() + TTL} ${owner}`);
+  await redis.spublish(channel, `granted ${owner} ${fence} ${fence} baton:{surplus}`);
+  await until(async () => !(await holder.creator('surplus').isLocked()), { what: 'the lock to be free' });
+});
+
 it('row 33: a lease that has run out does not let a newcomer overtake the line', async () => {
   const forgotten = await holder.creator('handed').acquire(TTL);
   const first = splitClient().creator('handed').acquire(TTL, WAIT);

@@ -1,0 +1,92 @@
+// Applies one mutant after the other to a copy of the library, and runs the tests that must notice.
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
+import { MUTANTS, type Mutant } from './list.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const COPIED = ['src', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const LONGEST_RUN_MS = 300_000;
+
+async function copyOfLibrary(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'batonlock-mutants-'));
+  for (const each of COPIED) await cp(join(ROOT, each), join(copy, each), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+/** Whether one of the tests fails. A test that hangs has failed, too. */
+async function isKilled(copy: string, { tests }: Mutant): Promise<boolean> {
+  const files = tests.map((test) => `test/${test}`);
+  const args = ['vitest', 'run', '--project', 'ioredis 6', '--bail', '1', ...files];
+  try {
+    await run('npx', args, { cwd: copy, timeout: LONGEST_RUN_MS, maxBuffer: 64 * 1024 * 1024 });
+    return false;
+  } catch (error) {
+    const output = String(Reflect.get(Object(error), 'stdout'));
+    const timedOut = Reflect.get(Object(error), 'killed') === true;
+    // Anything else than a failed test, such as a file that is not there, proves nothing.
+    if (!timedOut && !/Tests .*failed|Errors/.test(output)) throw error;
+    return true;
+  }
+}
+
+async function judge(copy: string, mutant: Mutant): Promise<boolean> {
+  const file = join(copy, 'src', mutant.file);
+  const text = await readFile(file, 'utf8');
+  if (text.split(mutant.code).length !== 2) throw new Error(`not there, or not once: ${mutant.code}`);
+  try {
+    await writeFile(
+      file,
+      text.replace(mutant.code, () => mutant.instead),
+    );
+    return await isKilled(copy, mutant);
+  } finally {
+    await writeFile(file, text);
+  }
+}
+
+function numberOf(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= MUTANTS.length) return number;
+  throw new InvalidArgumentError(`1 … ${MUTANTS.length}`);
+}
+
+async function judgeAll(only: number | undefined): Promise<number> {
+  const copy = await copyOfLibrary();
+  let survivors = 0;
+  try {
+    for (const [index, mutant] of MUTANTS.entries()) {
+      if (only !== undefined && only !== index + 1) continue;
+      const killed = await judge(copy, mutant);
+      if (!killed) survivors += 1;
+      console.log(`${index + 1}. ${mutant.file}: ${mutant.what}: ${killed ? 'killed' : 'SURVIVES'}`);
+    }
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+  return survivors;
+}
+
+const program = new Command('npm run mutants --')
+  .description(
+    'takes out one rule of the protocol after the other; exit status 1 when the tests do not notice',
+  )
+  .option('--only <number>', 'one of them', numberOf)
+  .option('--list', 'only lists them')
+  .action(async ({ only, list }: { only?: number; list?: boolean }) => {
+    if (list) {
+      for (const [index, { file, what }] of MUTANTS.entries()) console.log(`${index + 1}. ${file}: ${what}`);
+      return;
+    }
+    const survivors = await judgeAll(only);
+    const judged = only === undefined ? MUTANTS.length : 1;
+    console.log(`${judged - survivors} of ${judged} mutants killed`);
+    process.exitCode = survivors === 0 ? 0 : 1;
+  });
+await program.parseAsync();
