@@ -184,9 +184,12 @@ describe('an inbox of a lock', () => {
     const lock = await holder.creator(name).acquire(TTL);
     const waiting = waiter.creator(name).acquire(TTL, WAIT);
     await queued(holder, name, 1);
-    expect(lines).toHaveLength(1);
-    await lines[0]?.sunsubscribe();
-    expect(await listening(connection, name)).toBe(0);
+    // On a busy machine a replica may have taken over meanwhile, and the inbox have moved to another line.
+    const forget = async () => {
+      for (const line of lines) if (line.status === 'ready') await line.sunsubscribe();
+      return (await listening(connection, name)) === 0;
+    };
+    await until(forget, { what: 'the server to have forgotten the inbox' });
     // It is passed over as dead, asks again after the safety net, and learns so that nobody hears it.
     await lock.release();
     const granted = await waiting;
