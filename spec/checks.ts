@@ -34,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   seeded('handoff', 'EARLY_END', 'the deadline is later than the end on the server', 'FAULTS=1'),
   seeded('handoff', 'FOREIGN_RELEASE', 'a release does not compare owners', 'FAULTS=1'),
   seeded('handoff', 'KEEPS_LEASE', 'a grant that crosses a timeout is not passed on', 'FAULTS=1'),
+  seeded('handoff', 'FORGETS_ITS_LEASE', 'a message that comes twice is a grant for nobody', 'FAULTS=1'),
   seeded('handoff', 'BARGING', 'a newcomer takes a free lock with a line', 'FAULTS=1'),
   seeded('handoff', 'FENCE_STAYS', 'a handoff keeps the fence', 'FAULTS=1'),
   seeded('handoff', 'REFRESH_RECREATES', 'a refresh recreates a lost lease', 'FAULTS=1'),

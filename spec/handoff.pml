@@ -279,6 +279,21 @@ holding:
   if
   :: atomic { !crashed[me] -> belief[me] = 0; releaseScript(mine); goto next }
   :: atomic { !crashed[me] && mayFail -> faults++; belief[me] = 0; releaseScript(mine); behind[me] = ACTS }; goto leave
+  :: /* A message may come twice; one for somebody else is given back. */
+    atomic {
+      !crashed[me] && len(inbox[me]) > 0 -> inbox[me]?told, toldFence;
+      if
+#ifndef BUG_FORGETS_ITS_LEASE
+      :: told == mine
+      :: told != mine -> giveBack(told)
+#else
+      :: true -> giveBack(told)
+#endif
+      fi;
+      told = NOBODY;
+      toldFence = 0
+    };
+    goto holding
 #ifdef BUG_REFRESH_RECREATES
   :: atomic { !crashed[me] && belief[me] == 0 && holder != mine -> holder = mine; ended = false; belief[me] = fence };
     assert(belief[0] == 0 || belief[1] == 0);

@@ -5,6 +5,9 @@
  * Clients do not agree on whom to ask first. Time is not counted: an owner's deadline passes, and later its leases end on the
  * servers, on each by itself. Fences are times, so a server that has lost its data goes on above all that was granted before.
  *
+ * It is simpler than the protocol in this: servers are asked in one order, one after the other, until a quorum has voted, and who is
+ * refused gives up at once; with LIVELOCK the outranked leaves before the other loses patience.
+ *
  * What is checked
  *   safety    never do two believe to hold the lock, and the fence of each believer is higher than that of the one before
  *             (with TIMELESS no deadline passes, which leaves room for more clients)
@@ -49,6 +52,7 @@ byte strayFence[SERVERS];
 
 /* The clients. */
 byte belief[CLIENTS]; /* the fence of the lease that it believes to hold, or 0 */
+byte believing[CLIENTS]; /* its owner */
 bool over[OWNERS + 1]; /* the deadline of this owner has passed */
 
 /* What the check keeps track of. */
@@ -201,7 +205,8 @@ ballot:
 #else
       votes >= QUORUM ->
 #endif
-      believe(me, proposed)
+      believe(me, proposed);
+      believing[me] = mine
     };
     goto holding
   :: atomic {
@@ -258,7 +263,12 @@ done:
 proctype World(byte server) {
 end_world:
   do
-  :: atomic { holder[server] != NOBODY && !over[holder[server]] -> over[holder[server]] = true; belief[clientOf(holder[server])] = 0 }
+  :: atomic { holder[server] != NOBODY && !over[holder[server]] -> over[holder[server]] = true;
+      if
+      :: believing[clientOf(holder[server])] == holder[server] -> belief[clientOf(holder[server])] = 0
+      :: else
+      fi
+    }
 #ifndef BUG_EARLY_END
   :: atomic { holder[server] != NOBODY && over[holder[server]] && !ended[server] -> ended[server] = true }
 #else

@@ -194,7 +194,7 @@ export class Lock {
   }
 
   #release(): Promise<void> {
-    // First of all, since others may be waiting, behind a stale record, too.
+    // First of all, also of a lease that was lost: others may be waiting behind a stale record.
     const released = this.#backend.release(this.#grant);
     if (this.#ended()) {
       // Tidying up is not worth the caller's time.

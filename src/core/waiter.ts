@@ -57,9 +57,12 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   /** As `grant`, but tells the caller before anything is tidied up: with a handoff each µs is one that the lock is idle. */
   handOver(fencingToken: number, deadline: number): void {
     if (this.outcome !== 'waiting') return;
-    this.request.granted(this.#take(fencingToken, deadline));
-    // Comes after the caller's own turn, which the line before this has put in the queue.
-    queueMicrotask(() => this.#forget());
+    try {
+      this.request.granted(this.#take(fencingToken, deadline));
+    } finally {
+      // After the turn of whoever awaits the lock, which is in the queue by now.
+      queueMicrotask(() => this.#forget());
+    }
   }
 
   /** Somebody else has the lock, and this one does not wait. */

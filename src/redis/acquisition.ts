@@ -34,8 +34,8 @@ export interface AcquisitionContext {
   refused(acquisition: Acquisition, failure?: LockBackendError): void;
   /** Called once, when the acquisition is granted, refused or has failed. */
   forget(acquisition: Acquisition): void;
-  /** A reply has told of a lease, of which there may be a message, too. */
-  toldAlready(lease: Grant): void;
+  /** Its owner knows of a lease of which a message may yet come. */
+  told(lease: Grant): void;
   /** The server may hold something for an acquisition that nobody waits for any more. */
   giveBack(acquisition: Acquisition): void;
 }
@@ -87,6 +87,7 @@ export class Acquisition extends Waiter implements Caller {
     const { deadline } = this;
     const { name } = this.request;
     const moot = () => this.outcome !== 'waiting';
+    if (moot()) return;
     this.#queue();
     try {
       for (let reason = failure; ; reason = undefined) {
@@ -143,7 +144,7 @@ export class Acquisition extends Waiter implements Caller {
     const deadline = leaseDeadline(Math.min(grantedAt, now), this.request.ttlMs);
     // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
     if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();
-    else this.handOver(message.fencingToken, deadline);
+    else this.#handedOver(message.fencingToken, deadline);
   }
 
   protected override whyTooLate(): unknown {
@@ -207,8 +208,14 @@ export class Acquisition extends Waiter implements Caller {
     if (deadline <= this.#context.clock.now()) return 'stale';
     this.grant(fencingToken, deadline);
     // A message about it may still come.
-    if (again && this.lease) this.#context.toldAlready(this.lease);
+    if (again && this.lease) this.#context.told(this.lease);
     return 'settled';
+  }
+
+  #handedOver(fencingToken: number, deadline: number): void {
+    this.handOver(fencingToken, deadline);
+    // Should the message come twice, the second is no surprise.
+    if (this.lease) this.#context.told(this.lease);
   }
 
   #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {

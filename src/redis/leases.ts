@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 /** From this many on, leases that ran out unreleased are forgotten now and then. */
 const PRUNE_FROM = 1_024;
 
-/** Leases of which a reply has told first: the message about one is no surprise. */
+/** Leases that are known to be held: a message about one is no surprise. */
 export class Leases {
   readonly #clock: Clock;
   readonly #grants = new Map<string, Grant>();

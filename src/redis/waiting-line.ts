@@ -112,7 +112,8 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       this.#parts.inboxes.leave(request.name);
     }
     if (room) {
-      room.leave(acquisition, lease?.ttlMs);
+      // As it was granted: the caller may have asked for another TTL since.
+      room.leave(acquisition, lease && request.ttlMs);
       if (room.empty) this.#rooms.delete(request.name);
     } else {
       this.#unplaced.delete(acquisition);
@@ -121,7 +122,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 
-  toldAlready(lease: Grant): void {
+  told(lease: Grant): void {
     this.#parts.leases.add(lease);
   }
 

@@ -92,9 +92,11 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
   turnCame(turn: Turn, grant: Grant): void {
     this.#turn = undefined;
     this.owner = grant.owner;
+    const ballot = new Ballot(grant, turn.server, this.deadline, this.#context, this);
+    this.#ballot = ballot;
+    // The turn may have come too late: then what was granted is given back.
     this.startTimer();
-    this.#ballot = new Ballot(grant, turn.server, this.deadline, this.#context, this);
-    this.#ballot.start();
+    if (this.outcome === 'waiting') ballot.start();
   }
 
   turnRefused(): void {

@@ -90,7 +90,8 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
   onForced(grant: Grant, listener: () => void): () => void {
     const keepers = this.#keepersOf(grant);
     const { quorum } = this.servers;
-    // As long as a quorum keeps it, it is held. And who gave it up earlier would tell servers that are just being told to.
+    // As long as a quorum keeps it, it is held. And a holder that released it at the first message would race the release by force
+    // at the other servers, which then had nothing to release.
     let spare = keepers.length - quorum;
     const heard = (): void => {
       spare -= 1;

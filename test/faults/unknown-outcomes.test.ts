@@ -228,9 +228,9 @@ it('row 7: a message that comes after the end of its lease gives nothing but a r
   const lock = await holder.acquire(30_000);
   const split = new SplitRedis({ commands: server.port, subscriber: proxy.port });
   await using client = new LockClient(split);
-  const waiting = client.creator('late').acquire(500, 20_000);
+  const waiting = client.creator('late').acquire(2_000, 20_000);
   await until(async () => (await holder.inspect()).waiters === 1, { what: 'the waiter' });
-  proxy.delayReplies(1_000);
+  proxy.delayReplies(3_000);
   await lock.release();
   const { fencingToken: missed } = (await holder.inspect()).holders[0]!;
   const granted = await waiting;

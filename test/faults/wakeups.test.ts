@@ -336,6 +336,27 @@ it('row 30: a grant that nobody waits for any more is passed on at once', async 
   await until(async () => !(await holder.creator('surplus').isLocked()), { what: 'the lock to be free' });
 });
 
+it('a grant that is told twice is kept', async () => {
+  const creator = holder.creator('twice');
+  const first = await creator.acquire(TTL);
+  const waiting = creator.acquire(TTL, WAIT);
+  await queued(1, 'twice');
+  await first.release();
+  const lock = await waiting;
+  const [channel = ''] = (await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[];
+  const now = String(Date.now() * 1_000);
+  await redis.spublish(channel, `granted ${lock.owner} ${lock.fencingToken} ${now} baton:{twice}`);
+  // What is told after that on the same channel has come when this is granted.
+  const blocker = await holder.creator('after').acquire(TTL);
+  const after = holder.creator('after').acquire(TTL, WAIT);
+  await queued(1, 'after');
+  await blocker.release();
+  await (await after).release();
+  expect(await lock.isHeld()).toBe(true);
+  await lock.release();
+  expect(await creator.isLocked()).toBe(false);
+});
+
 it('row 33: a lease that has run out does not let a newcomer overtake the line', async () => {
   const forgotten = await holder.creator('handed').acquire(TTL);
   const first = splitClient().creator('handed').acquire(TTL, WAIT);

@@ -93,5 +93,5 @@ describe.each(ENGINES)('on $title', ({ ttl, withinMs = WITHIN_MS, start }) => {
       await client.close();
       await servers.stop();
     }
-  });
+  }, 120_000);
 });
