@@ -118,7 +118,9 @@ export class RedisBackend implements LockBackend {
 
   /** Makes the server forget an owner id, until it has answered or the TTL has passed. */
   giveBack(name: string, owner: string): void {
-    if (!this.#closing) this.#line.chase(name, owner);
+    if (this.#closing) return;
+    this.#line.chase(name, owner);
+    this.#leases.delete({ owner });
   }
 
   onForced(grant: Grant, listener: () => void): () => void {

@@ -24,7 +24,7 @@ export class Leases {
     return this.#grants.has(owner);
   }
 
-  delete({ owner }: Grant): void {
+  delete({ owner }: Pick<Grant, 'owner'>): void {
     // Looking for a name takes longer than to see that there is none.
     if (this.#grants.size > 0) this.#grants.delete(owner);
   }
