@@ -77,8 +77,8 @@ export class TestKit {
 
   /**
    * Somebody else takes the lock and keeps it until `release()` of the returned lock, so that others wait, and time out when
-   * the clock is moved; taking and releasing it meet no faults. All of it, if it is a semaphore or a side of a read-write lock. Rejects with `LockTimeoutError` when
-   * somebody has it already, and with `LockArgumentError`.
+   * the clock is moved; taking and releasing it meet no faults. All of it, if it is a semaphore or a side of a read-write
+   * lock. Rejects with `LockTimeoutError` when somebody has it already, and with `LockArgumentError`.
    */
   occupy(lock: string | LockCreator): Promise<Lock> {
     const { name, capacity } = typeof lock === 'string' ? { name: lock, capacity: 1 } : lock;
