@@ -246,6 +246,22 @@ const faulty = [
     .map(([m, l]) => new Reconnect(m, l)),
 ];
 
+const STEPS = [
+  'abort',
+  'acquire',
+  'expire',
+  'forceRelease',
+  'release',
+  'releaseAgain',
+  'timeOut',
+  'tryAcquire',
+];
+
+/** The names of the kinds of steps that such histories have. */
+export function stepsOf(faults: boolean): readonly string[] {
+  return faults ? [...STEPS, 'crash', 'reconnect'] : STEPS;
+}
+
 /** Random histories; with faults only where there are connections. */
 export function histories(faults: boolean) {
   return fc.commands(faults ? [...always, ...faulty] : always, { maxCommands: 25, size: 'max' });

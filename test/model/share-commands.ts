@@ -215,6 +215,18 @@ const steps = [
   fc.constant(new Force()),
 ];
 
+/** The names of the kinds of steps. */
+export const SHARE_STEPS: readonly string[] = [
+  'abort',
+  'acquire',
+  'downgrade',
+  'expire',
+  'forceRelease',
+  'release',
+  'timeOut',
+  'tryAcquire',
+];
+
 /** Random histories of a semaphore or a read-write lock. */
 export function shareHistories() {
   return fc.commands(steps, { maxCommands: 25, size: 'max' });
