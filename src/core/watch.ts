@@ -20,6 +20,9 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
   readonly #states: AsyncGenerator<LockState, void, undefined>;
   readonly #backlog: LockState[] = [];
   readonly #register: (watch: Watch) => () => void;
+  #unregister: (() => void) | undefined;
+  #observation: Observation | undefined;
+  #stopping: Promise<void> | undefined;
   #lastHolders: string | undefined;
   #news: DeferredPromise<void> = pDefer();
   #expiry: Alarm | undefined;
@@ -51,15 +54,16 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
   stop(end: { readonly error?: unknown }): void {
     this.#end ??= end;
     this.#news.resolve();
+    // Not left to the iteration: nobody may ever ask for another state.
+    this.#tidyUp().catch(() => {});
   }
 
   async *#iterate(): AsyncGenerator<LockState, void, undefined> {
-    const unregister = this.#register(this);
-    let observation: Observation | undefined;
+    this.#unregister = this.#register(this);
     try {
-      observation = await this.#begin((state) => this.#note(state, observation));
+      await this.#begin();
       // Not awaited: a server that does not answer must not keep anybody who wants to leave.
-      observation?.check().catch((error: unknown) => this.stop({ error }));
+      if (!this.#end) this.#observation?.check().catch((error: unknown) => this.stop({ error }));
       while (!this.#end) {
         const state = this.#backlog.shift();
         if (state) yield state;
@@ -68,20 +72,30 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
       if (this.#end && 'error' in this.#end) throw this.#end.error;
     } finally {
       this.#end ??= {};
-      this.#expiry?.cancel();
-      await observation?.stop();
-      unregister();
+      await this.#tidyUp();
     }
   }
 
-  /** Undefined when stopped meanwhile: a server that does not answer must not keep anybody. */
-  async #begin(onChange: (state: LockState) => void): Promise<Observation | undefined> {
-    if (this.#end) return undefined;
-    const starting = this.#backend.watch(this.#name, onChange);
-    await Promise.race([starting, this.#news.promise]);
-    if (!this.#end) return starting;
-    starting.then((observation) => observation.stop()).catch(() => {});
-    return undefined;
+  /** Ends whatever has begun; harmless when that was done before. */
+  async #tidyUp(): Promise<void> {
+    this.#expiry?.cancel();
+    this.#unregister?.();
+    this.#stopping ??= this.#observation?.stop();
+    await this.#stopping;
+  }
+
+  /** There is no observation when stopped meanwhile: a server that does not answer must not keep anybody. */
+  async #begin(): Promise<void> {
+    if (this.#end) return;
+    const starting = this.#backend.watch(this.#name, (state) => this.#note(state));
+    let observation: Observation | undefined;
+    while (!this.#end && !observation) {
+      observation = (await Promise.race([starting, this.#news.promise])) ?? undefined;
+      // Only a state, which was told before the watch has begun: whoever wants to leave can still do so.
+      if (!this.#end && !observation) this.#news = pDefer();
+    }
+    if (observation && !this.#end) this.#observation = observation;
+    else starting.then((late) => late.stop()).catch(() => {});
   }
 
   async #nextNews(): Promise<void> {
@@ -89,9 +103,9 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
     this.#news = pDefer();
   }
 
-  #note(state: LockState, observation: Observation | undefined): void {
+  #note(state: LockState): void {
     if (this.#end) return;
-    if (observation) this.#awaitExpiry(state, observation);
+    if (this.#observation) this.#awaitExpiry(state, this.#observation);
     // Only grants, releases and expiries count; they all show in who holds.
     const holders = state.holders.map((holder) => holder.fencingToken).join();
     if (holders === this.#lastHolders) return;

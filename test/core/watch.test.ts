@@ -248,6 +248,31 @@ describe('a watch ends', () => {
     expectNothingLeft();
   });
 
+  it.each(['an abort', 'the close of the client'])('with %s, also if nobody reads on', async (how) => {
+    const controller = new AbortController();
+    await client.creator('orders:42').acquire(TTL);
+    const watch = creator.watch({ signal: controller.signal });
+    await watch.next();
+    expect(backend.observing).toBe(1);
+    expect(clock.pending).toBe(1);
+    if (how === 'an abort') controller.abort('enough');
+    else await client.close();
+    await clock.advance(0);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    expectNothingLeft();
+    if (how === 'an abort') await expect(watch.next()).rejects.toBe('enough');
+    else expect(await watch.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('also when it is stopped before it is first read', async () => {
+    const { signal } = new AbortController();
+    const watch = creator.watch({ signal });
+    await watch.return?.();
+    expect(await watch.next()).toEqual({ done: true, value: undefined });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expectNothingLeft();
+  });
+
   it('with the error of a backend that cannot watch', async () => {
     backend.answers.watch = () => Promise.reject(unavailable());
     const seen = follow(creator.watch());
