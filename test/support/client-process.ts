@@ -12,6 +12,8 @@ export interface Message {
 export interface ClientOptions {
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Further options of Node.js: `--expose-gc`. */
+  nodeOptions?: readonly string[];
 }
 
 export interface ClientExit {
@@ -25,11 +27,11 @@ const MESSAGE_TIMEOUT_MS = 20_000;
 /** Runs a TypeScript file as a process of its own; `process.send` and `process.on('message')` are its side. */
 export function spawnClient<Received extends Message, Sent extends Message = Message>(
   file: string | URL,
-  { args = [], env = {} }: ClientOptions = {},
+  { args = [], env = {}, nodeOptions = [] }: ClientOptions = {},
 ): ClientProcess<Received, Sent> {
   const child = fork(file, args, {
     cwd: ROOT, // Where `tsx` is found.
-    execArgv: ['--import', 'tsx'],
+    execArgv: ['--import', 'tsx', ...nodeOptions],
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   });
