@@ -73,7 +73,7 @@ async function etcdFrom(url: string, options: UrlBackendOptions | undefined): Pr
 }
 
 function memoryFrom(url: string, options: UrlBackendOptions | undefined): LockBackend {
-  const { clientName } = checkOptions(options);
+  const { clientName } = checkOptions(options, ['clientName']);
   const space = url.slice('memory:'.length) || 'memory:';
   return memoryBackend({ space, ...(clientName !== undefined && { clientName }) });
 }

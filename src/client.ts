@@ -1,4 +1,4 @@
-import { checkOptions, type GroupOptions } from './core/arguments.ts';
+import { checkFlag, checkOptions, checkUnits, type GroupOptions } from './core/arguments.ts';
 import { type LockJson, readLockJson } from './core/handover.ts';
 import type { Lock } from './core/lock.ts';
 import type { Session } from './core/session.ts';
@@ -44,7 +44,8 @@ export class LockClient {
    * `LockCapacityError`. Throws `LockArgumentError`, and `LockUnsupportedError` on engines that have only mutexes.
    */
   semaphore(name: string, capacity: number, options?: GroupOptions): LockCreator {
-    return new LockCreator(name, this.#session, { ...checkGroupOptions(options), capacity });
+    const share = { ...checkGroupOptions(options), capacity: checkUnits(capacity, 'capacity') };
+    return new LockCreator(name, this.#session, share);
   }
 
   /**
@@ -104,8 +105,8 @@ export class LockClient {
    * leases (unless `release` is false) and ends the connections that are ours, so that the process can exit. Idempotent.
    */
   async close(options?: CloseOptions): Promise<void> {
-    const { release = true } = checkOptions(options);
-    await this.#session.close(release);
+    const { release = true } = checkOptions(options, ['release']);
+    await this.#session.close(checkFlag(release, 'release'));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,6 +116,6 @@ export class LockClient {
 
 /** Capacity and units are what the primitive says, not its options. */
 function checkGroupOptions(options: GroupOptions | undefined): GroupOptions {
-  const { group } = checkOptions(options);
+  const { group } = checkOptions(options, ['group']);
   return group === undefined ? {} : { group };
 }

@@ -33,8 +33,8 @@ export class LockArgumentError extends LockError {
   /** The value that was refused. */
   readonly value: unknown;
 
-  constructor(argument: string, value: unknown, bounds: string) {
-    super(`${argument} must be ${bounds}, got ${describe(value)}`);
+  constructor(argument: string, value: unknown, bounds: string, options?: ErrorOptions) {
+    super(`${argument} must be ${bounds}, got ${describe(value)}`, undefined, options);
     this.argument = argument;
     this.value = value;
   }
@@ -184,19 +184,31 @@ interface ErrorDetails extends ErrorOptions {
   readonly lockName?: string | undefined;
 }
 
-/** A value as it may stand in a message: quoted, escaped and short. */
+const LONGEST_SHOWN = 80;
+
+/** A value as it may stand in a message: quoted, escaped and short. Never throws, whatever the value is. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') {
     const quoted = JSON.stringify(value);
-    return quoted.length > 80
-      ? `${quoted.slice(0, 79).replace(/\p{Surrogate}$/u, '')}…" (${value.length} characters)`
+    return quoted.length > LONGEST_SHOWN
+      ? `${quoted.slice(0, LONGEST_SHOWN - 1).replace(/\p{Surrogate}$/u, '')}…" (${value.length} characters)`
       : quoted;
   }
   if (typeof value === 'object' && value !== null) return `an instance of ${className(value)}`;
-  return typeof value === 'function' ? 'a function' : String(value);
+  if (typeof value === 'function') return 'a function';
+  const text = String(value);
+  if (typeof value === 'symbol') return /^[ -~]{1,80}$/.test(text) ? text : 'a symbol';
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}… (${text.length} digits)` : text;
 }
 
+/** A proxy or a getter may throw instead of telling, and a name may be anything. */
 function className(value: object): string {
-  const maker: unknown = Object.getPrototypeOf(value)?.constructor;
-  return typeof maker === 'function' ? maker.name : 'Object';
+  try {
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+    return typeof name === 'string' && CLASS_NAME.test(name) ? name : 'Object';
+  } catch {
+    return 'Object';
+  }
 }
+
+const CLASS_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]{0,79}$/u;

@@ -1,5 +1,6 @@
 import {
   checkDuration,
+  checkFlag,
   checkFunction,
   checkInteger,
   checkLockName,
@@ -65,12 +66,12 @@ export class LockCreator {
    * Throws `LockArgumentError`, and `LockUnsupportedError` for a capacity above 1 where the engine has only mutexes.
    */
   constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
-    const { group, capacity = 1, units = 1 } = checkOptions(options);
+    const { group, capacity = 1, units = 1 } = checkOptions(options, ['group', 'capacity', 'units']);
     this.name = checkLockName(name, group);
     this.capacity = checkUnits(capacity, 'capacity');
     this.#units = checkUnits(units, 'units', capacity);
-    this.#ownsSession = !(source instanceof Session);
-    this.#session = source instanceof Session ? source : openSession(source);
+    this.#ownsSession = !Session.is(source);
+    this.#session = Session.is(source) ? source : openSession(source);
     const { kind, supports } = this.#session.backend;
     if (capacity === 1 || supports.capacity) return;
     if (this.#ownsSession) void this.#session.close(false);
@@ -86,8 +87,9 @@ export class LockCreator {
   acquire(ttl: number, waitTimeout = Number.POSITIVE_INFINITY, options?: AcquireOptions): Promise<Lock> {
     // Not an async function: each promise between the server's answer and the caller takes its time.
     try {
-      const signal = options === undefined ? undefined : checkSignal(checkOptions(options).signal);
-      return this.#session.acquire(this.#asked(ttl, checkWaitTimeout(waitTimeout), options?.units), signal);
+      const given = options === undefined ? undefined : checkOptions(options, ['signal', 'units']);
+      const signal = checkSignal(given?.signal);
+      return this.#session.acquire(this.#asked(ttl, checkWaitTimeout(waitTimeout), given?.units), signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -99,7 +101,8 @@ export class LockCreator {
    * the signal's reason, `LockBackendError`, `LockCapacityError`, `LockClosedError`, `LockArgumentError`.
    */
   async tryAcquire(ttl: number, options?: TryOptions): Promise<Lock | null> {
-    const { retries = 0, backoff = DEFAULT_BACKOFF_MS, signal, units } = checkOptions(options);
+    const given = checkOptions(options, ['retries', 'backoff', 'signal', 'units']);
+    const { retries = 0, backoff = DEFAULT_BACKOFF_MS, signal, units } = given;
     const retry = {
       retries: checkInteger(retries, 'retries', 0, MOST_RETRIES, ''),
       backoff: checkDuration(backoff, 'backoff'),
@@ -161,7 +164,7 @@ export class LockCreator {
    * `LockBackendError`, `LockClosedError`.
    */
   watch(options?: WaitOptions): AsyncIterableIterator<LockState> {
-    const signal = checkSignal(checkOptions(options).signal);
+    const signal = checkSignal(checkOptions(options, ['signal']).signal);
     return this.#session.watch(this.name, this, signal);
   }
 
@@ -170,7 +173,8 @@ export class LockCreator {
    * `release` is false) and gives back the connections; what others opened stays open. Idempotent.
    */
   async close(options?: CloseOptions): Promise<void> {
-    const { release = true } = checkOptions(options);
+    const { release = true } = checkOptions(options, ['release']);
+    checkFlag(release, 'release');
     if (this.#ownsSession) await this.#session.close(release);
     else await this.#session.closeScope(this, release);
   }

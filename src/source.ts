@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { hasMethods } from './core/arguments.ts';
+import { hasMethods, propertyOf } from './core/arguments.ts';
 import type { LockBackend } from './core/backend.ts';
 import { Session } from './core/session.ts';
 import { LockArgumentError } from './errors.ts';
@@ -15,6 +15,19 @@ interface SharedBackend {
   readonly backend: LockBackend;
   users: number;
 }
+
+/** Those that every backend has. */
+const METHODS = [
+  'acquire',
+  'tryAcquire',
+  'refresh',
+  'release',
+  'onForced',
+  'inspect',
+  'forceRelease',
+  'watch',
+  'close',
+];
 
 /** One pair of connections for each ioredis instance, and one count of users for each backend. */
 const opened = new WeakMap<object, SharedBackend>();
@@ -47,5 +60,11 @@ function backendOf(source: Redis | Cluster | LockBackend): LockBackend {
 }
 
 function isBackend(source: unknown): source is LockBackend {
-  return hasMethods(source, ['acquire', 'tryAcquire', 'refresh', 'release', 'inspect', 'watch', 'close']);
+  const supports = propertyOf(source, 'supports');
+  return (
+    hasMethods(source, METHODS) &&
+    hasMethods(propertyOf(source, 'clock'), ['now', 'callAt']) &&
+    typeof supports === 'object' &&
+    supports !== null
+  );
 }

@@ -41,7 +41,7 @@ export function schemeOf(url: string): string | undefined {
 
 /** Error messages end up in logs. A slash or an "@" in a password should have been escaped; it must not show it either. */
 export function withoutCredentials(url: string): string {
-  return url.replace(/\/\/.*@/, '//…@');
+  return url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@');
 }
 
 /** Throws when it is none. */

@@ -76,20 +76,81 @@ export function checkFunction(value: unknown, argument: string): void {
   if (typeof value !== 'function') throw new LockArgumentError(argument, value, 'a function');
 }
 
-/** Option objects: a typo such as passing a bare number must not be taken for "no options". */
-export function checkOptions<T extends object>(value: T | undefined, argument = 'options'): Partial<T> {
+export function checkFlag(value: unknown, argument: string): boolean {
+  if (typeof value !== 'boolean') throw new LockArgumentError(argument, value, 'true or false');
+  return value;
+}
+
+/**
+ * Option objects: a typo such as passing a bare number must not be taken for "no options". `names` are the options there are.
+ * Each is read here, once, so that one that is a getter can neither throw later nor become another after its check.
+ */
+export function checkOptions<T extends object, K extends keyof T & string>(
+  value: T | undefined,
+  names: readonly K[],
+  argument = 'options',
+): Partial<Pick<T, K>> {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || value instanceof AbortSignal) {
+  if (typeof value !== 'object' || value === null || isAbortSignal(value)) {
     throw new LockArgumentError(argument, value, 'an object or undefined');
+  }
+  return readProperties(value, names, (cause) => {
+    return new LockArgumentError(argument, value, 'an object whose properties can be read', { cause });
+  });
+}
+
+/** Reads each property once; those that are undefined are left out. Throws what `refused` makes of a getter's error. */
+export function readProperties<T extends object, K extends keyof T & string>(
+  from: T,
+  names: readonly K[],
+  refused: (cause: unknown) => Error,
+): Partial<Pick<T, K>> {
+  const read: Partial<Pick<T, K>> = {};
+  try {
+    for (const name of names) {
+      const value = from[name];
+      if (value !== undefined) read[name] = value;
+    }
+  } catch (cause) {
+    throw refused(cause);
+  }
+  return read;
+}
+
+/** A copy of an array of at most `most` members, each read once; undefined for anything else. */
+export function copyArray(value: unknown, most: number): unknown[] | undefined {
+  try {
+    if (!Array.isArray(value)) return undefined;
+    const { length } = value;
+    return length <= most ? Array.from({ length }, (_, index) => value[index] as unknown) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function checkSignal(value: AbortSignal | undefined): AbortSignal | undefined {
+  if (value !== undefined && !isAbortSignal(value)) {
+    throw new LockArgumentError('signal', value, 'an AbortSignal or undefined');
   }
   return value;
 }
 
-export function checkSignal(value: AbortSignal | undefined): AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
-    throw new LockArgumentError('signal', value, 'an AbortSignal or undefined');
+/** As `instanceof`, which some proxies make throw. */
+export function isInstance<T>(value: unknown, type: abstract new (...given: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
   }
-  return value;
+}
+
+/** Not what only has the prototype of one, and would throw when it is asked. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false;
+  }
 }
 
 /** A group is the part of a name before the first slash, so it cannot hold one itself. */
@@ -101,6 +162,15 @@ export function checkGroup(value: unknown): string {
 
 /** Whether a value has these methods, whatever made it. */
 export function hasMethods(value: unknown, names: readonly string[]): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof Reflect.get(value, name) === 'function');
+  return names.every((name) => typeof propertyOf(value, name) === 'function');
+}
+
+/** Undefined also when it cannot be read. */
+export function propertyOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    return undefined;
+  }
 }

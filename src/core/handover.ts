@@ -1,9 +1,10 @@
 import { LockArgumentError } from '../errors.ts';
-import { checkInteger, checkName, checkTtl, checkUnits } from './arguments.ts';
+import { checkInteger, checkName, checkTtl, checkUnits, readProperties } from './arguments.ts';
 import { isOwner } from './owner.ts';
 
 const VERSION = 1;
 const SOURCE = 'what lock.toJSON() gave, or its JSON text';
+const FIELDS = ['version', 'name', 'owner', 'fencingToken', 'units', 'ttl'] as const;
 
 /** All that another process needs to go on with a lease: what `lock.toJSON()` gives and `locks.resume()` takes. */
 export interface LockJson {
@@ -21,7 +22,10 @@ export interface LockJson {
 export function readLockJson(json: unknown): LockJson {
   const fields = typeof json === 'string' ? parse(json) : json;
   if (typeof fields !== 'object' || fields === null) throw new LockArgumentError('json', json, SOURCE);
-  const { version, name, owner, fencingToken, units, ttl } = fields as Record<keyof LockJson, unknown>;
+  const given = fields as Record<keyof LockJson, unknown>;
+  const { version, name, owner, fencingToken, units, ttl } = readProperties(given, FIELDS, (cause) => {
+    return new LockArgumentError('json', json, SOURCE, { cause });
+  });
   if (version !== VERSION) throw new LockArgumentError('json.version', version, String(VERSION));
   if (!isOwner(owner)) throw new LockArgumentError('json.owner', owner, 'an owner id');
   return {

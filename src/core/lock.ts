@@ -125,7 +125,7 @@ export class Lock {
    * is repeated until the deadline. Throws like `assertHeld`, and `LockArgumentError`.
    */
   autoRefresh(options?: AutoRefreshOptions): this {
-    const { maxHold } = checkOptions(options);
+    const { maxHold } = checkOptions(options, ['maxHold']);
     if (maxHold !== undefined) checkDuration(maxHold, 'maxHold');
     this.assertHeld();
     this.#refresher?.stop();

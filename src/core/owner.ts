@@ -4,7 +4,7 @@ import { LockArgumentError } from '../errors.ts';
 import type { LeaseRequest } from './backend.ts';
 
 const LONGEST_CLIENT_NAME = 64;
-const OWNER = /^[A-Za-z0-9._-]{1,256}:[0-9a-z]+:\d+(:\d+)?$/;
+const OWNER = /^[A-Za-z0-9._-]{1,256}:[0-9a-z]{1,11}:\d{1,10}(:\d{1,10})?$/;
 const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**

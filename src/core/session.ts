@@ -51,6 +51,11 @@ export class Session implements Requester {
     this.#done = done;
   }
 
+  /** Unlike `instanceof`, also of a proxy, and of what only has this prototype. */
+  static is(value: unknown): value is Session {
+    return typeof value === 'object' && value !== null && #pending in value;
+  }
+
   /** The leases held now, oldest first. */
   get held(): Lock[] {
     return this.#locks().filter((lock) => lock.remaining > 0);

@@ -1,4 +1,5 @@
 import type { Etcd3 } from 'etcd3';
+import { copyArray, propertyOf } from '../core/arguments.ts';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause, systemClock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
@@ -8,13 +9,19 @@ import type { Acquisition, AcquisitionContext } from './acquisition.ts';
 import { Chores } from './chores.ts';
 import { FollowedLines } from './followed-line.ts';
 import { HeldLeases } from './held-leases.ts';
-import { parseHosts } from './hosts.ts';
+import { type EtcdHosts, MOST_URLS, parseHosts } from './hosts.ts';
 import { KeepAlives } from './keep-alives.ts';
 import { Keys } from './keys.ts';
 import { EtcdLink } from './link.ts';
 import { type EtcdClient, Members } from './members.ts';
 import { MutexAcquisition } from './mutex-acquisition.ts';
-import { type EtcdBackendOptions, type EtcdSettings, etcdIdentity, etcdSettings } from './options.ts';
+import {
+  type EtcdBackendOptions,
+  type EtcdIdentity,
+  type EtcdSettings,
+  etcdIdentity,
+  etcdSettings,
+} from './options.ts';
 import { leave, type Place } from './protocol.ts';
 import { ShareAcquisition } from './share-acquisition.ts';
 import type { Standing } from './standings.ts';
@@ -41,10 +48,27 @@ export function etcdBackend(
   const settings = etcdSettings(options);
   const identity = etcdIdentity(options);
   if (isEtcd(source)) return new EtcdBackend(Members.of(source), settings, systemClock);
-  if (typeof source === 'string' || Array.isArray(source)) {
-    return new EtcdBackend(Members.at(parseHosts(source), identity), settings, systemClock);
+  const urls = typeof source === 'string' ? source : copyArray(source, MOST_URLS);
+  if (urls === undefined) {
+    throw new LockArgumentError(
+      'source',
+      source,
+      `an Etcd3 instance, a URL or an array of 1 to ${MOST_URLS} URLs`,
+    );
   }
-  throw new LockArgumentError('source', source, 'an Etcd3 instance, a URL or an array of URLs');
+  // What is no text among them is refused, too.
+  return new EtcdBackend(connect(parseHosts(urls as string | string[]), identity), settings, systemClock);
+}
+
+function connect(hosts: EtcdHosts, identity: EtcdIdentity): Members {
+  try {
+    return Members.at(hosts, identity);
+  } catch (cause) {
+    // Only whoever speaks TLS can tell what a certificate is.
+    throw new LockArgumentError('credentials', identity.credentials, 'certificates and a key in PEM', {
+      cause,
+    });
+  }
 }
 
 class EtcdBackend implements LockBackend, AcquisitionContext {
@@ -196,9 +220,8 @@ function closedError(name: string): LockClosedError {
 
 /** By shape, since an application may have its own copy of etcd3. */
 function isEtcd(source: unknown): source is EtcdClient {
-  if (typeof source !== 'object' || source === null) return false;
   return ['kv', 'leaseClient', 'watchClient'].every((name) => {
-    const service: unknown = Reflect.get(source, name);
+    const service = propertyOf(source, name);
     return typeof service === 'object' && service !== null;
   });
 }

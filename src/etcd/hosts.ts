@@ -1,3 +1,4 @@
+import { copyArray } from '../core/arguments.ts';
 import { LockArgumentError } from '../errors.ts';
 
 /** Where an etcd cluster is and who we are there, as URLs say it. */
@@ -10,6 +11,8 @@ export interface EtcdHosts {
 const URL_BOUNDS =
   'URLs such as etcd://host:2379,other:2379, http://host:2379 or https://user:password@host:2379, all alike';
 const URL_PARTS = /^(etcd|https?):\/\/(?:([^@/]*)@)?([^@/?#]+)\/?$/;
+/** The most that one backend takes. */
+export const MOST_URLS = 1_000;
 const DEFAULT_PORT = '2379';
 
 /** Takes URLs apart; throws `LockArgumentError` that never shows a password. */
@@ -55,7 +58,11 @@ function loginOf(login: string): EtcdHosts['auth'] {
 }
 
 function refused(source: unknown): LockArgumentError {
-  // Error messages end up in logs.
-  const shown = typeof source === 'string' ? source.replace(/\/\/.*@/, '//…@') : source;
+  // Errors end up in logs, with all that they carry.
+  const shown = copyArray(source, MOST_URLS)?.map(withoutLogin) ?? withoutLogin(source);
   return new LockArgumentError('source', shown, URL_BOUNDS);
+}
+
+function withoutLogin(url: unknown): unknown {
+  return typeof url === 'string' ? url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@') : url;
 }

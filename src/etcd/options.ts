@@ -1,4 +1,4 @@
-import { checkDuration, checkOptions } from '../core/arguments.ts';
+import { checkDuration, checkOptions, isInstance, propertyOf } from '../core/arguments.ts';
 import { checkClientName } from '../core/owner.ts';
 import { LockArgumentError } from '../errors.ts';
 
@@ -33,35 +33,52 @@ const PREFIX = /^[!-~]{0,128}$/;
 
 /** Checks the options and fills in the defaults. */
 export function etcdSettings(options?: EtcdBackendOptions): EtcdSettings {
-  const given = checkOptions(options);
-  const prefix = given.prefix ?? 'baton';
+  const given = checkOptions(options, ['prefix', 'clientName', 'commandTimeout']);
+  const { prefix = 'baton', clientName, commandTimeout = 5_000 } = given;
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw new LockArgumentError('prefix', prefix, 'up to 128 printable ASCII characters without spaces');
   }
   return {
     prefix,
-    clientName: checkClientName(given.clientName),
-    commandTimeoutMs: checkDuration(given.commandTimeout ?? 5_000, 'commandTimeout', 10),
+    clientName: checkClientName(clientName),
+    commandTimeoutMs: checkDuration(commandTimeout, 'commandTimeout', 10),
   };
 }
 
 /** Checks what proves our identity. */
 export function etcdIdentity(options?: EtcdBackendOptions): EtcdIdentity {
-  const { auth, credentials } = checkOptions(options);
-  if (auth !== undefined && !(isText(auth?.username) && isText(auth.password))) {
-    throw new LockArgumentError('auth', auth, 'an object with a username and a password');
-  }
-  if (credentials !== undefined && !areCertificates(credentials)) {
-    throw new LockArgumentError('credentials', credentials, 'an object of Buffers with a rootCertificate');
-  }
-  return { ...(auth && { auth }), ...(credentials && { credentials }) };
+  const { auth, credentials } = checkOptions(options, ['auth', 'credentials']);
+  return {
+    ...(auth !== undefined && { auth: checkAuth(auth) }),
+    ...(credentials !== undefined && { credentials: checkCredentials(credentials) }),
+  };
 }
 
-function isText(value: unknown): boolean {
+function checkAuth(auth: unknown): NonNullable<EtcdIdentity['auth']> {
+  const username = propertyOf(auth, 'username');
+  const password = propertyOf(auth, 'password');
+  if (isText(username) && isText(password)) return { username, password };
+  throw new LockArgumentError('auth', auth, 'an object with a username and a password');
+}
+
+function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function areCertificates(value: NonNullable<EtcdIdentity['credentials']>): boolean {
-  if (typeof value !== 'object' || value === null || !Buffer.isBuffer(value.rootCertificate)) return false;
-  return [value.privateKey, value.certChain].every((part) => part === undefined || Buffer.isBuffer(part));
+function checkCredentials(credentials: unknown): NonNullable<EtcdIdentity['credentials']> {
+  const rootCertificate = propertyOf(credentials, 'rootCertificate');
+  const privateKey = propertyOf(credentials, 'privateKey');
+  const certChain = propertyOf(credentials, 'certChain');
+  // A key without its certificate proves nothing.
+  const paired = (privateKey === undefined) === (certChain === undefined);
+  const whole = isInstance(rootCertificate, Buffer) && isBufferIfAny(privateKey) && isBufferIfAny(certChain);
+  if (paired && whole) {
+    return { rootCertificate, ...(privateKey && { privateKey }), ...(certChain && { certChain }) };
+  }
+  const bounds = 'an object of Buffers with a rootCertificate, and a certChain if there is a privateKey';
+  throw new LockArgumentError('credentials', credentials, bounds);
+}
+
+function isBufferIfAny(value: unknown): value is Buffer | undefined {
+  return value === undefined || isInstance(value, Buffer);
 }

@@ -25,7 +25,7 @@ const spaces = new Map<string, MemorySpace>();
  * programs that have only one process. Everything made from one returned object shares its locks.
  */
 export function memoryBackend(options?: MemoryBackendOptions): LockBackend {
-  const { clientName, space } = checkOptions(options);
+  const { clientName, space } = checkOptions(options, ['clientName', 'space']);
   const owners = new Owners(checkClientName(clientName));
   return new MemoryBackend(
     systemClock,

@@ -4,6 +4,7 @@ import {
   checkSignal,
   checkTtl,
   checkWaitTimeout,
+  copyArray,
   type GroupOptions,
   type WaitOptions,
 } from '../core/arguments.ts';
@@ -40,7 +41,7 @@ export async function acquireAll(
   waitTimeout: number,
   options?: AcquireAllOptions,
 ): Promise<MultiLock> {
-  const { group, signal } = checkOptions(options);
+  const { group, signal } = checkOptions(options, ['group', 'signal']);
   return new Collection(session, {
     names: checkNames(names, group),
     ttlMs: checkTtl(ttl),
@@ -50,14 +51,15 @@ export async function acquireAll(
 }
 
 function checkNames(names: unknown, group: unknown): Map<string, string> {
-  if (!Array.isArray(names) || names.length < 1 || names.length > MOST_NAMES) {
+  const given = copyArray(names, MOST_NAMES);
+  if (!given || given.length < 1) {
     throw new LockArgumentError('names', names, `an array of 1 to ${MOST_NAMES} names`);
   }
   const checked = new Map<string, string>();
-  for (const [index, asked] of names.entries()) {
+  for (const [index, asked] of given.entries()) {
     const name = checkLockName(asked, group, `names[${index}]`);
     if (checked.has(name)) throw new LockArgumentError(`names[${index}]`, asked, 'different from the others');
-    checked.set(name, asked);
+    checked.set(name, asked as string);
   }
   return checked;
 }

@@ -36,7 +36,7 @@ export class Counter {
 
   /** Use `LockClient.counter`. Throws `LockArgumentError`, and `LockUnsupportedError` where the engine has no counters. */
   constructor(name: string, session: Session, options: CounterOptions) {
-    const { ttl, group } = checkOptions<CounterOptions>(options);
+    const { ttl, group } = checkOptions(options, ['ttl', 'group']);
     this.name = checkLockName(name, group);
     this.ttl = checkTtl(ttl);
     this.#session = session;
@@ -83,7 +83,7 @@ export class Counter {
    */
   async wait(timeout = Number.POSITIVE_INFINITY, options?: { signal?: AbortSignal }): Promise<void> {
     const timeoutMs = checkWaitTimeout(timeout, 'timeout');
-    const signal = checkSignal(checkOptions(options).signal);
+    const signal = checkSignal(checkOptions(options, ['signal']).signal);
     signal?.throwIfAborted();
     this.#session.assertOpen(this);
     const session = this.#session;

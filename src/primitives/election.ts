@@ -41,7 +41,7 @@ export class Election {
 
   /** @internal */
   constructor(name: string, session: Session, options?: GroupOptions) {
-    const { group } = checkOptions(options);
+    const { group } = checkOptions(options, ['group']);
     this.name = checkLockName(name, group);
     this.#session = session;
   }
@@ -59,7 +59,7 @@ export class Election {
    * `LockBackendError`, `LockClosedError`. A consumer that falls behind by more than 1 024 changes misses the oldest.
    */
   observe(options?: WaitOptions): AsyncIterableIterator<Leader | null> {
-    const signal = checkSignal(checkOptions(options).signal);
+    const signal = checkSignal(checkOptions(options, ['signal']).signal);
     return new Leaders(this.#session.watch(this.name, this, signal));
   }
 
@@ -139,7 +139,7 @@ export class Election {
 }
 
 function checkCampaign(options: CampaignOptions): Campaign {
-  const { ttl, signal } = checkOptions(options);
+  const { ttl, signal } = checkOptions(options, ['ttl', 'signal']);
   return { ttlMs: checkTtl(ttl), signal: checkSignal(signal) };
 }
 

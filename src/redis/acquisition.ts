@@ -2,13 +2,15 @@ import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import type { DeadlineQueue } from '../core/deadline-queue.ts';
+import { noteGrant } from '../core/diagnostics.ts';
 import { Waiter } from '../core/waiter.ts';
 import { type LockBackendError, LockCapacityError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
 import type { Door } from './door.ts';
-import { answeredTooLate, unexpectedReply } from './errors.ts';
+import { answeredTooLate, unexpectedReply, unfinished } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
+import { isFence } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
 import { type AcquireReply, parseAcquireReply } from './scripts/acquire.ts';
 import type { Anchor, WaitingRoom } from './waiting-room.ts';
@@ -109,7 +111,7 @@ export class Acquisition extends Waiter implements Caller {
     if (this.queues) {
       void this.askAgain();
     } else if (outcome === 'more') {
-      this.try(this.#tryUntil);
+      this.#tryAgain();
     } else if (outcome === 'stale') {
       this.#context.refused(this, answeredTooLate(this.request.name));
     } else {
@@ -155,6 +157,13 @@ export class Acquisition extends Waiter implements Caller {
     this.#context.forget(this);
   }
 
+  /** The line had dead waiters. A try takes no longer than any command may; whoever waits then goes on in line. */
+  #tryAgain(): void {
+    const { clock, link } = this.#context;
+    if (clock.now() < this.request.askedAt + link.patienceMs) this.try(this.#tryUntil);
+    else this.#context.refused(this, unfinished(this.request.name));
+  }
+
   #queue(): void {
     if (this.queues) return;
     this.queues = true;
@@ -173,11 +182,12 @@ export class Acquisition extends Waiter implements Caller {
   /** `again`: the server may have been asked before, and so have granted before. */
   #take(raw: unknown, sentAt: number, again: boolean): Outcome {
     // The common case: a free lock, and no need to look any further.
-    if (typeof raw === 'number' && this.outcome === 'waiting') {
+    if (typeof raw === 'number' && isFence(raw) && this.outcome === 'waiting') {
       return this.#granted(raw, this.request.ttlMs, sentAt, again);
     }
     const reply = parseAcquireReply(raw, this.request.ttlMs);
-    if (!reply) {
+    // Whoever asks for a place in line is never refused.
+    if (!reply || (reply.kind === 'refused' && this.queues)) {
       this.fail(unexpectedReply(raw, this.request.name));
       return 'settled';
     }
@@ -207,15 +217,20 @@ export class Acquisition extends Waiter implements Caller {
     const deadline = sentAt + leftMs - driftMs(this.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
     this.grant(fencingToken, deadline);
-    // A message about it may still come.
-    if (again && this.lease) this.#context.told(this.lease);
+    if (this.lease) {
+      // A message about it may still come.
+      if (again) this.#context.told(this.lease);
+      noteGrant(this.lease, again ? 'poke' : 'reply');
+    }
     return 'settled';
   }
 
   #handedOver(fencingToken: number, deadline: number): void {
     this.handOver(fencingToken, deadline);
+    if (!this.lease) return;
     // Should the message come twice, the second is no surprise.
-    if (this.lease) this.#context.told(this.lease);
+    this.#context.told(this.lease);
+    noteGrant(this.lease, 'message');
   }
 
   #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {

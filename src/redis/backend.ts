@@ -1,11 +1,12 @@
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause } from '../core/clock.ts';
-import { Owners } from '../core/owner.ts';
+import { clientOf, isOwner, Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
-import { connectionEnded } from './errors.ts';
+import { connectionEnded, unfinished } from './errors.ts';
+import { warnOfEviction } from './eviction.ts';
 import { type Hearing, listenForForced } from './forced.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
@@ -13,6 +14,7 @@ import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
 import type { RedisSettings } from './options.ts';
+import { outcomeIn } from './outcome.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
 import { forceRelease, Release, releaseAgain } from './release.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
@@ -31,6 +33,7 @@ export class RedisBackend implements LockBackend {
   readonly counters: RedisCounters;
   readonly #redis: Connection;
   readonly #owned: boolean;
+  readonly #client: string;
   readonly #settings: RedisSettings;
   readonly #keys: Keys;
   readonly #subscriber: Subscriber;
@@ -38,6 +41,7 @@ export class RedisBackend implements LockBackend {
   readonly #line: WaitingLine;
   readonly #leases: Leases;
   readonly #replication: Replication | undefined;
+  readonly #stopWarning: () => void;
   #closing: Promise<void> | undefined;
 
   /** `owned`: the command connection is ours to end. */
@@ -50,6 +54,7 @@ export class RedisBackend implements LockBackend {
   ) {
     this.#redis = redis;
     this.#owned = owned;
+    this.#client = owners.client;
     this.#settings = settings;
     this.clock = clock;
     this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
@@ -69,6 +74,7 @@ export class RedisBackend implements LockBackend {
     if (replicas && !isCluster(redis)) {
       this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });
     }
+    this.#stopWarning = warnOfEviction(redis);
     redis.on('end', this.#onEnd);
     if (owned) redis.on('error', this.#onError);
   }
@@ -84,21 +90,22 @@ export class RedisBackend implements LockBackend {
   }
 
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
-    this.#assertOpen(grant.name);
-    const { reply } = await this.link.run(
-      this.protocol.refresh(grant.name, grant.owner, ttlMs),
-      grant.deadline,
-    );
-    return Number(reply) === 1;
+    const { name, owner, deadline } = grant;
+    this.#assertOpen(name);
+    const { reply } = await this.link.run(this.protocol.refresh(name, owner, ttlMs), deadline);
+    return outcomeIn(reply, 1, name) === 1;
   }
 
   async downgrade(grant: Grant, units: number): Promise<boolean> {
     const { name, owner, deadline } = grant;
     this.#assertOpen(name);
     const call = this.protocol.downgrade(name, owner, units);
+    const end = this.link.endOfWork();
     for (;;) {
       const { reply } = await this.link.run(call, deadline);
-      if (Number(reply) !== 2) return Number(reply) === 1;
+      const outcome = outcomeIn(reply, 2, name);
+      if (outcome < 2) return outcome === 1;
+      if (this.link.isPast(end)) throw unfinished(name);
     }
   }
 
@@ -107,7 +114,7 @@ export class RedisBackend implements LockBackend {
     if (this.#closing) return Promise.reject(closedError(grant.name));
     const call = this.protocol.release(grant.name, grant.owner);
     return new Promise((resolve) => {
-      const release = new Release(resolve, (failure) => {
+      const release = new Release(grant.name, resolve, (failure) => {
         retrying?.();
         return releaseAgain(this.link, call, grant.deadline, failure);
       });
@@ -174,6 +181,7 @@ export class RedisBackend implements LockBackend {
     await Promise.race([this.#line.chased().then(() => this.link.drained()), patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
+    this.#stopWarning();
     this.#replication?.close();
     this.#inboxes.close();
     this.#subscriber.close();
@@ -234,7 +242,8 @@ export class RedisBackend implements LockBackend {
       return;
     }
     // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
-    const name = this.#keys.nameOf(message.key);
+    const ours = isOwner(message.owner) && clientOf(message.owner) === this.#client;
+    const name = ours ? this.#keys.nameOf(message.key) : undefined;
     if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
   }
 }

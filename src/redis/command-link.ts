@@ -86,6 +86,16 @@ export class CommandLink implements LinkOfCall {
     this.#onHealth = listener;
   }
 
+  /** Until when a script is called again that says that there is more to do: with one that lies that would never end. */
+  endOfWork(giveUpAt = 0): number {
+    return Math.max(giveUpAt, this.#clock.now() + this.patienceMs);
+  }
+
+  /** Whether a local instant has passed. */
+  isPast(instant: number): boolean {
+    return this.#clock.now() >= instant;
+  }
+
   /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */
   send(call: ScriptCall, until: number, caller: Caller): void {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);

@@ -12,6 +12,12 @@ export function slotOf(key: string): number {
   return new Command('get', [key]).getSlot();
 }
 
+/** What tells a server from others, without credentials: `host:port`, a socket's path, or what Sentinels call its master. */
+export function serverOf({ options }: Redis): string {
+  const { sentinels, name, path, host, port } = options;
+  return sentinels && name ? `Sentinel ${name}` : (path ?? `${host}:${port}`);
+}
+
 /** The connection to one node of a cluster, by its `host:port`. */
 export function nodeAt(cluster: Cluster, address: string): Redis | undefined {
   return cluster.nodes('all').find(({ options }) => `${options.host}:${options.port}` === address);

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { answerTo, type CounterStep, refusal, UNSET, valueAfter } from '../core/counter-store.ts';
 import type { CommandLink } from './command-link.ts';
 import { noAnswer, unexpectedReply } from './errors.ts';
+import { integerIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
 import { parseCount } from './scripts/count.ts';
 
@@ -132,8 +133,8 @@ export class CounterLine {
 }
 
 function before(reply: unknown): number | undefined {
-  const value = typeof reply === 'string' ? Number(reply) : Number.NaN;
-  return Number.isSafeInteger(value) && value >= UNSET ? value : undefined;
+  const value = integerIn(reply);
+  return value !== undefined && value >= UNSET ? value : undefined;
 }
 
 function same(one: CounterStep, other: CounterStep): boolean {

@@ -47,7 +47,7 @@ export function isReply(error: unknown): boolean {
 }
 
 function meaningOf(error: Error): { reason: BackendFault; retryable: boolean } {
-  const code = 'code' in error ? String(error.code) : '';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (TLS_CODE.test(code)) return { reason: 'denied', retryable: false };
   if (!isReply(error)) return { reason: 'unavailable', retryable: true };
   const found = MEANINGS.find(([text]) => text.test(error.message));
@@ -55,7 +55,7 @@ function meaningOf(error: Error): { reason: BackendFault; retryable: boolean } {
 }
 
 function nameOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.name;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 /** The server did not answer in time; `cause` says what we know of the connection. */
@@ -73,6 +73,12 @@ export function noAnswer(cause: Error | undefined, lockName?: string): LockBacke
 /** A lease that was over before we heard of it is of no use. */
 export function answeredTooLate(lockName: string): LockBackendError {
   return noAnswer(new Error('the answer took longer than the lease is long'), lockName);
+}
+
+/** A script that takes several calls to drop dead waiters has not come to their end. */
+export function unfinished(lockName: string): LockBackendError {
+  const message = 'Redis has not come to the end of the dead waiters in time';
+  return new LockBackendError(message, { reason: 'unavailable', retryable: true }, { lockName });
 }
 
 /** The user's connection was ended; it will not come back by itself. */

@@ -1,3 +1,5 @@
+import { isFence } from './outcome.ts';
+
 /** What arrives on a client's inbox. */
 export type InboxMessage =
   | {
@@ -27,8 +29,8 @@ export function parseInboxMessage(text: string): InboxMessage | undefined {
     const keyStart = timeStart + DIGITS + 1;
     const fencingToken = Number(text.slice(ownerEnd + 1, timeStart - 1));
     const grantedAtUs = Number(text.slice(timeStart, keyStart - 1));
-    if (ownerEnd <= GRANTED.length || keyStart >= text.length || !(fencingToken > 0 && grantedAtUs > 0))
-      return undefined;
+    const complete = ownerEnd > GRANTED.length && keyStart < text.length;
+    if (!complete || !isFence(fencingToken) || !isFence(grantedAtUs)) return undefined;
     const owner = text.slice(GRANTED.length, ownerEnd);
     return { kind: 'granted', owner, fencingToken, grantedAtUs, key: text.slice(keyStart) };
   }

@@ -46,14 +46,24 @@ export interface RedisSettings {
   readonly replicas: ReplicaSettings | undefined;
 }
 
+/** The names of all options. */
+export const REDIS_OPTIONS = [
+  'prefix',
+  'clientName',
+  'fenceRetention',
+  'safetyNet',
+  'commandTimeout',
+  'replicas',
+] as const;
+
 const PREFIX = /^[!-z|~]{1,128}$/;
 const MOST_REPLICAS = 1_000;
 const HOUR_MS = 3_600_000;
 
 /** Checks the options and fills in the defaults. */
 export function redisSettings(options?: RedisBackendOptions): RedisSettings {
-  const given = checkOptions(options);
-  const prefix = given.prefix ?? 'baton';
+  const { prefix = 'baton', ...given } = checkOptions(options, REDIS_OPTIONS);
+  const { fenceRetention = HOUR_MS, safetyNet = 30_000, commandTimeout = 5_000 } = given;
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw new LockArgumentError(
       'prefix',
@@ -64,16 +74,16 @@ export function redisSettings(options?: RedisBackendOptions): RedisSettings {
   return {
     prefix,
     clientName: checkClientName(given.clientName),
-    fenceRetentionMs: checkDuration(given.fenceRetention ?? HOUR_MS, 'fenceRetention'),
-    safetyNetMs: checkDuration(given.safetyNet ?? 30_000, 'safetyNet', 100),
-    commandTimeoutMs: checkDuration(given.commandTimeout ?? 5_000, 'commandTimeout', 10),
+    fenceRetentionMs: checkDuration(fenceRetention, 'fenceRetention'),
+    safetyNetMs: checkDuration(safetyNet, 'safetyNet', 100),
+    commandTimeoutMs: checkDuration(commandTimeout, 'commandTimeout', 10),
     replicas: replicaSettings(given.replicas),
   };
 }
 
 function replicaSettings(options: ReplicaOptions | undefined): ReplicaSettings | undefined {
   if (options === undefined) return undefined;
-  const { count, timeout = 1_000 } = checkOptions(options, 'replicas');
+  const { count, timeout = 1_000 } = checkOptions(options, ['count', 'timeout'], 'replicas');
   return {
     count: checkInteger(count, 'replicas.count', 1, MOST_REPLICAS, ''),
     timeoutMs: checkDuration(timeout, 'replicas.timeout', 1),

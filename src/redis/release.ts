@@ -1,23 +1,35 @@
 import type { LockBackendError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
+import { unexpectedReply, unfinished } from './errors.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
+import { integerIn, outcomeIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
+
+/** The highest number that a release script answers. */
+const MOST = 3;
 
 /** The first sending of a release. */
 export class Release implements Caller {
+  readonly #name: string;
   readonly #resolve: (ours: boolean | Promise<boolean>) => void;
   readonly #again: (failure?: LockBackendError) => Promise<boolean>;
 
   constructor(
+    name: string,
     resolve: (ours: boolean | Promise<boolean>) => void,
     again: (failure?: LockBackendError) => Promise<boolean>,
   ) {
+    this.#name = name;
     this.#resolve = resolve;
     this.#again = again;
   }
 
   answered(reply: unknown, _sentAt: number, repeated: boolean): void {
-    const outcome = Number(reply);
+    const outcome = integerIn(reply);
+    if (outcome === undefined || outcome < 0 || outcome > MOST) {
+      this.#resolve(Promise.reject(unexpectedReply(reply, this.#name)));
+      return;
+    }
     // Sent more than once, it may have been the first sending that released it.
     const released = outcome === 1 || outcome === 3 || repeated;
     this.#resolve(outcome >= 2 ? this.#again().then((later) => released || later) : released);
@@ -35,28 +47,40 @@ export async function releaseAgain(
   giveUpAt: number,
   failure?: LockBackendError,
 ): Promise<boolean> {
+  const end = link.endOfWork(giveUpAt);
   let released = false;
   for (let reason = failure; ; reason = undefined) {
     const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
     const answer = await link.persist(call, giveUpAt, persistence);
-    const outcome = Number(answer?.reply);
+    const outcome = outcomeIn(answer?.reply, MOST, call.lockName);
     released ||= outcome === 1 || outcome === 3 || answer?.repeated === true;
-    if (!(outcome >= 2)) return released;
+    if (outcome < 2) return released;
+    if (!link.isPast(end)) continue;
+    if (released) return true;
+    throw unfinished(call.lockName);
   }
 }
 
 /** Takes a lock from whoever holds it, or all its units from all who hold some. False when nobody did. */
 export async function forceRelease(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
+  const end = link.endOfWork();
   for (;;) {
     const { reply } = await link.run(protocol.release(name, 'force'));
     if (reply === 'shares') return forceShares(link, protocol, name);
-    if (Number(reply) !== 2) return Number(reply) === 1;
+    const outcome = outcomeIn(reply, 2, name);
+    if (outcome < 2) return outcome === 1;
+    if (link.isPast(end)) throw unfinished(name);
   }
 }
 
 async function forceShares(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
-  let { reply } = await link.run(protocol.releaseShares(name, 'force'));
-  const released = Number(reply) > 0;
-  while (Number(reply) >= 2) reply = (await link.run(protocol.releaseShares(name, '-'))).reply;
+  const end = link.endOfWork();
+  const release = async (owner: string): Promise<number> => {
+    const { reply } = await link.run(protocol.releaseShares(name, owner));
+    return outcomeIn(reply, MOST, name);
+  };
+  let outcome = await release('force');
+  const released = outcome > 0;
+  while (outcome >= 2 && !link.isPast(end)) outcome = await release('-');
   return released;
 }

@@ -4,8 +4,9 @@ import { type Clock, pause } from '../core/clock.ts';
 import { leaseDeadline } from '../core/deadline.ts';
 import { LockBackendError, ReplicationError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
-import { noAnswer, toBackendError } from './errors.ts';
+import { noAnswer, toBackendError, unexpectedReply } from './errors.ts';
 import type { ReplicaSettings } from './options.ts';
+import { integerIn, outcomeIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
 
 const DISCONNECT_TIMEOUT_MS = 100;
@@ -72,14 +73,16 @@ export class Replication {
     const link = this.#open();
     const { cuts } = link;
     const written = await Promise.allSettled(batch.map(({ grant }) => this.#write(link, grant)));
-    const confirmed = await this.#wait().catch((error: unknown) => toBackendError(error));
+    const answer = await this.#wait().catch((error: unknown) => toBackendError(error));
+    const confirmed = integerIn(answer);
     for (const [index, { grant, resolve, reject }] of batch.entries()) {
       const write = written[index];
       const { count, timeoutMs } = this.#settings;
       if (write?.status === 'rejected') reject(write.reason);
-      else if (confirmed instanceof LockBackendError) reject(confirmed);
+      else if (answer instanceof LockBackendError) reject(answer);
       // A new connection has written nothing, and so waits for nothing.
       else if (link.cuts !== cuts) reject(noAnswer(new Error('the connection was cut'), grant.name));
+      else if (confirmed === undefined) reject(unexpectedReply(answer, grant.name));
       else if (confirmed < count) reject(new ReplicationError(grant.name, confirmed, count, timeoutMs));
       else resolve();
     }
@@ -88,20 +91,20 @@ export class Replication {
   async #write(link: CommandLink, grant: Grant): Promise<void> {
     const call = this.#protocol.refresh(grant.name, grant.owner, grant.ttlMs);
     const { reply, sentAt } = await link.run(call, grant.deadline);
-    if (Number(reply) !== 1)
+    if (outcomeIn(reply, 1, grant.name) !== 1)
       throw noAnswer(new Error('the lease ended before replicas could confirm it'), grant.name);
     grant.deadline = leaseDeadline(sentAt, grant.ttlMs);
   }
 
   /** How many replicas have all that this connection has written. */
-  async #wait(): Promise<number> {
+  async #wait(): Promise<unknown> {
     const { count, timeoutMs } = this.#settings;
     const patience = pause(this.#clock, timeoutMs + this.#patienceMs);
     const late = patience.done.then(() => {
       throw noAnswer(undefined);
     });
     try {
-      return Number(await Promise.race([this.#connection?.wait(count, timeoutMs), late]));
+      return await Promise.race([this.#connection?.wait(count, timeoutMs), late]);
     } finally {
       // Nobody hears what it throws now.
       late.catch(() => {});

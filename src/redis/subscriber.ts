@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import pDefer, { type DeferredPromise } from 'p-defer';
 import { backoffMs } from '../core/backoff.ts';
-import type { Alarm, Clock } from '../core/clock.ts';
+import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import { LockClosedError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { isPermanent, toBackendError } from './errors.ts';
@@ -9,6 +9,8 @@ import { type LineEvents, type Lines, linesOf } from './subscriber-lines.ts';
 
 const RETRY_BASE_MS = 50;
 const RETRY_LONGEST_MS = 2_000;
+/** How long the end of a subscription may take. */
+const PATIENCE_MS = 1_000;
 
 /** Who wants to hear of a channel. */
 export interface Listener {
@@ -65,8 +67,11 @@ export class Subscriber implements LineEvents {
     if (!channel?.listeners.delete(listener) || channel.listeners.size > 0) return;
     this.#channels.delete(name);
     const line = channel.request?.line;
-    // A connection that fails has no subscriptions left to end.
-    if (line?.status === 'ready') await line.sunsubscribe(name).catch(() => {});
+    // A connection that fails has no subscriptions left to end, and one that does not answer keeps nobody who leaves.
+    if (line?.status !== 'ready') return;
+    const patience = pause(this.#clock, PATIENCE_MS);
+    await Promise.race([line.sunsubscribe(name).catch(() => {}), patience.done]);
+    patience.stop();
   }
 
   /** The server seems to know nothing of this subscription: ask for it again. */

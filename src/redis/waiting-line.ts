@@ -10,6 +10,7 @@ import type { CommandLink } from './command-link.ts';
 import { Door, type DoorContext } from './door.ts';
 import type { Inboxes } from './inboxes.ts';
 import type { Leases } from './leases.ts';
+import { integerIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
 import { type Anchor, WaitingRoom } from './waiting-room.ts';
 
@@ -203,12 +204,14 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   async #chase(name: string, owner: string, chase: Chase): Promise<void> {
     const call = this.protocol.release(name, owner);
     const giveUpAt = this.clock.now() + ttlOf(owner);
+    const end = this.link.endOfWork(giveUpAt);
     try {
-      let outcome: number;
+      let unfinished: boolean;
       do {
         chase.again = false;
-        outcome = Number((await this.link.persist(call, giveUpAt))?.reply);
-      } while (outcome >= 2 || chase.again);
+        const answer = await this.link.persist(call, giveUpAt);
+        unfinished = (integerIn(answer?.reply) ?? 0) >= 2 && !this.link.isPast(end);
+      } while (unfinished || chase.again);
     } catch (error) {
       // What the server could not be told ends with its TTL.
       if (!(error instanceof LockBackendError)) throw error;

@@ -1,8 +1,14 @@
 import { checkInteger, checkOptions } from '../core/arguments.ts';
 import { DRIFT_FACTOR } from '../core/deadline.ts';
 import { LockArgumentError } from '../errors.ts';
-import { type RedisBackendOptions, type RedisSettings, redisSettings } from '../redis/options.ts';
+import {
+  REDIS_OPTIONS,
+  type RedisBackendOptions,
+  type RedisSettings,
+  redisSettings,
+} from '../redis/options.ts';
 
+const OPTIONS = [...REDIS_OPTIONS, 'quorum', 'driftFactor'] as const;
 const LARGEST_DRIFT_FACTOR = 0.5;
 const COMMAND_TIMEOUT_MS = 1_000;
 
@@ -23,9 +29,13 @@ export interface RedlockSettings extends RedisSettings {
 
 /** Checks the options for so many servers and fills in the defaults. */
 export function redlockSettings(servers: number, options?: RedlockBackendOptions): RedlockSettings {
-  const { quorum, driftFactor = DRIFT_FACTOR, ...given } = checkOptions(options);
-  if ('replicas' in given)
-    throw new LockArgumentError('replicas', given.replicas, 'left out: servers confirm each other');
+  const read = checkOptions<RedlockBackendOptions & RedisBackendOptions, (typeof OPTIONS)[number]>(
+    options,
+    OPTIONS,
+  );
+  const { quorum, driftFactor = DRIFT_FACTOR, replicas, ...given } = read;
+  if (replicas !== undefined)
+    throw new LockArgumentError('replicas', replicas, 'left out: servers confirm each other');
   const most = Math.floor(servers / 2) + 1;
   const valid = typeof driftFactor === 'number' && driftFactor > 0 && driftFactor <= LARGEST_DRIFT_FACTOR;
   if (!valid) {
@@ -33,7 +43,7 @@ export function redlockSettings(servers: number, options?: RedlockBackendOptions
     throw new LockArgumentError('driftFactor', driftFactor, bounds);
   }
   return {
-    ...redisSettings({ ...given, commandTimeout: given.commandTimeout ?? COMMAND_TIMEOUT_MS }),
+    ...redisSettings({ commandTimeout: COMMAND_TIMEOUT_MS, ...given }),
     quorum: quorum === undefined ? most : checkInteger(quorum, 'quorum', most, servers, 'servers'),
     driftFactor,
   };

@@ -1,5 +1,5 @@
 import type { LockClient } from '../client.ts';
-import { checkInteger, checkOptions } from '../core/arguments.ts';
+import { checkInteger, checkOptions, copyArray, isInstance } from '../core/arguments.ts';
 import type { LockBackend } from '../core/backend.ts';
 import { type BackendFault, describe, LockArgumentError, LockBackendError } from '../errors.ts';
 
@@ -102,8 +102,8 @@ export function checkScope(
   options: FaultOptions | undefined,
   callerOf: (client: object) => object | undefined,
 ): Scope {
-  const { on, times, client } = checkOptions(options);
-  const calls = on === undefined ? undefined : new Set(typeof on === 'string' ? [on] : on);
+  const { on, times, client } = checkOptions(options, ['on', 'times', 'client']);
+  const calls = on === undefined ? undefined : new Set(callsIn(on));
   for (const call of calls ?? []) {
     if (!CALLS.includes(call)) throw new LockArgumentError('on', call, CALLS.join(', '));
   }
@@ -114,9 +114,15 @@ export function checkScope(
   return { calls, by, left };
 }
 
+function callsIn(on: ServerCall | readonly ServerCall[]): ServerCall[] {
+  const calls = typeof on === 'string' ? [on] : copyArray(on, CALLS.length);
+  if (!calls) throw new LockArgumentError('on', on, `one of ${CALLS.join(', ')}, or an array of them`);
+  return calls as ServerCall[];
+}
+
 /** What calls fail with: an error of the user's, or ours with a reason. */
 export function checkFault(fault: BackendFault | Error): (lockName: string) => unknown {
-  if (fault instanceof Error) return () => fault;
+  if (isInstance(fault, Error)) return () => fault;
   if (!FAULTS.includes(fault)) {
     throw new LockArgumentError('fault', fault, `an Error, or one of ${FAULTS.join(', ')}`);
   }

@@ -1,10 +1,10 @@
 import { LockClient } from '../client.ts';
-import { checkDuration, checkName } from '../core/arguments.ts';
+import { checkDuration, checkName, isInstance } from '../core/arguments.ts';
 import type { LockBackend } from '../core/backend.ts';
-import type { Lock } from '../core/lock.ts';
+import { Lock } from '../core/lock.ts';
 import { Owners } from '../core/owner.ts';
 import { type BackendFault, LockArgumentError, type LossReason } from '../errors.ts';
-import type { LockCreator } from '../lock-creator.ts';
+import { LockCreator } from '../lock-creator.ts';
 import { MemorySpace } from '../memory/space.ts';
 import { checkFault, checkScope, type FaultOptions, Faults } from './faults.ts';
 import { FaultyBackend } from './faulty-backend.ts';
@@ -60,6 +60,9 @@ export class TestKit {
    * look or refresh. Rejects with `LockArgumentError` when nobody holds it.
    */
   async lose(lock: Lock | string, reason: LossReason = 'expired'): Promise<void> {
+    if (typeof lock !== 'string' && !isInstance(lock, Lock)) {
+      throw new LockArgumentError('lock', lock, 'a lock or the name of one');
+    }
     if (!REASONS.includes(reason)) throw new LockArgumentError('reason', reason, REASONS.join(', '));
     const name = typeof lock === 'string' ? checkName(lock) : lock.name;
     const holders = this.#space.find(name)?.state.holders.map(({ owner }) => owner) ?? [];
@@ -80,7 +83,10 @@ export class TestKit {
    * the clock is moved; taking and releasing it meet no faults. All of it, if it is a semaphore or a side of a read-write
    * lock. Rejects with `LockTimeoutError` when somebody has it already, and with `LockArgumentError`.
    */
-  occupy(lock: string | LockCreator): Promise<Lock> {
+  async occupy(lock: string | LockCreator): Promise<Lock> {
+    if (typeof lock !== 'string' && !isInstance(lock, LockCreator)) {
+      throw new LockArgumentError('lock', lock, 'a creator or the name of a lock');
+    }
     const { name, capacity } = typeof lock === 'string' ? { name: lock, capacity: 1 } : lock;
     const creator = this.#stranger.creator(name, { capacity, units: capacity });
     return creator.acquire(FOR_EVER_MS, 0);

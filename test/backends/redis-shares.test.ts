@@ -291,7 +291,7 @@ describe('the dead in line', () => {
 });
 
 it.each([2, 3])(
-  'row 13: who may not tell the next of %i in line leaves it at its place, and the units free',
+  'row 35: who may not tell the next of %i in line leaves it at its place, and the units free',
   async (units) => {
     const [one, two, three] = semaphores(3);
     await redis.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', '+@all', '-spublish', 'resetchannels');

@@ -7,6 +7,8 @@ export interface Launch {
   readonly ready: string;
   /** In a container, share the network of this machine, so that servers can be told of each other. */
   readonly hostNetwork: boolean;
+  /** Added to the environment; only for a program of the PATH. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One run of a server, from its start to its end. */
@@ -16,6 +18,8 @@ export interface Instance {
   pause(): Promise<void>;
   resume(): Promise<void>;
   kill(): Promise<void>;
+  /** Starts it again after it was killed, with the files that it left. */
+  revive(): Promise<void>;
   /** Ends it by force and removes what it left. */
   remove(): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { atExit } from './at-exit.ts';
@@ -18,17 +18,9 @@ export async function launchBinary(
 ): Promise<Instance> {
   const dir = await mkdtemp(join(runDir, `${program}-`));
   for (const { name, content } of launch.files) await writeFile(join(dir, name), content);
-  const log = openSync(join(dir, LOG_FILE), 'a');
-  const child = spawn(program, launch.args, { cwd: dir, stdio: ['ignore', log, log] });
-  closeSync(log);
-  const instance = new BinaryInstance(child, dir);
+  const instance = new BinaryInstance(program, launch, dir);
   try {
-    await once(child, 'spawn');
-    await writeFile(join(dir, PID_FILE), String(child.pid));
-    await until(() => instance.isReady(launch.ready), {
-      what: 'its log to say that it is ready',
-      timeout: START_TIMEOUT_MS,
-    });
+    await instance.revive();
     return instance;
   } catch (error) {
     const failure = startFailure(String(error), await instance.log());
@@ -39,44 +31,62 @@ export async function launchBinary(
 
 class BinaryInstance implements Instance {
   readonly host = '127.0.0.1';
-  readonly #child: ChildProcess;
+  readonly #program: string;
+  readonly #launch: Launch;
   readonly #dir: string;
-  readonly #ended: Promise<void>;
+  readonly #logFile: string;
   readonly #forget: () => void;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> | undefined;
 
-  constructor(child: ChildProcess, dir: string) {
-    this.#child = child;
+  constructor(program: string, launch: Launch, dir: string) {
+    this.#program = program;
+    this.#launch = launch;
     this.#dir = dir;
-    this.#ended = new Promise((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
+    this.#logFile = join(dir, LOG_FILE);
     this.#forget = atExit(() => {
-      child.kill('SIGKILL');
+      this.#child?.kill('SIGKILL');
       rmSync(dir, { recursive: true, force: true });
     });
   }
 
-  async log(): Promise<string> {
-    return readFile(join(this.#dir, LOG_FILE), 'utf8');
+  async revive(): Promise<void> {
+    const before = existsSync(this.#logFile) ? (await this.log()).length : 0;
+    const log = openSync(this.#logFile, 'a');
+    const env = { ...process.env, ...this.#launch.env };
+    const stdio: StdioOptions = ['ignore', log, log];
+    const child = spawn(this.#program, this.#launch.args, { cwd: this.#dir, env, stdio });
+    closeSync(log);
+    this.#child = child;
+    this.#ended = new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
+    await once(child, 'spawn');
+    await writeFile(join(this.#dir, PID_FILE), String(child.pid));
+    const isReady = async () => {
+      const { exitCode, signalCode } = child;
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`it ended with ${exitCode ?? signalCode}`);
+      return (await this.log()).slice(before).includes(this.#launch.ready);
+    };
+    await until(isReady, { what: 'its log to say that it is ready', timeout: START_TIMEOUT_MS });
   }
 
-  async isReady(ready: string): Promise<boolean> {
-    const { exitCode, signalCode } = this.#child;
-    if (exitCode !== null || signalCode !== null) throw new Error(`it ended with ${exitCode ?? signalCode}`);
-    return (await this.log()).includes(ready);
+  async log(): Promise<string> {
+    return readFile(this.#logFile, 'utf8');
   }
 
   async pause(): Promise<void> {
-    this.#child.kill('SIGSTOP');
+    this.#child?.kill('SIGSTOP');
   }
 
   async resume(): Promise<void> {
-    this.#child.kill('SIGCONT');
+    this.#child?.kill('SIGCONT');
   }
 
   async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
+    this.#child?.kill('SIGKILL');
     await this.#ended;
   }
 

@@ -90,6 +90,10 @@ class ContainerInstance implements Instance {
     await (await containerOf(this.#id)).kill();
   }
 
+  async revive(): Promise<void> {
+    await (await containerOf(this.#id)).start();
+  }
+
   async remove(): Promise<void> {
     try {
       await (await containerOf(this.#id)).remove({ force: true, v: true });

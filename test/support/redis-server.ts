@@ -5,6 +5,7 @@ import { freePort } from './free-port.ts';
 import { type Instance, type Launch, START_TIMEOUT_MS, startFailure } from './launch.ts';
 import { launchBinary } from './redis-binary.ts';
 import { currentRun, runName, type TestRun } from './run.ts';
+import type { SteppedClock } from './stepped-clock.ts';
 import { until } from './wait.ts';
 
 export interface RedisOptions {
@@ -17,9 +18,11 @@ export interface RedisOptions {
   port?: number;
   /** In a container, share the network of this machine: for servers that are told of each other. */
   hostNetwork?: boolean;
+  /** The clock it goes by. It is then started from the PATH, whatever was decided for this run. */
+  clock?: SteppedClock;
 }
 
-interface Recipe extends Pick<Launch, 'files' | 'ready' | 'hostNetwork'> {
+interface Recipe extends Pick<Launch, 'files' | 'ready' | 'hostNetwork' | 'env'> {
   readonly args: (port: number, bind: string) => readonly string[];
   readonly port?: number | undefined;
   readonly password?: string | undefined;
@@ -41,6 +44,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     port: options.port,
     password: options.password,
     tls: files[0] && { ca: files[0].content, servername: 'localhost' },
+    env: options.clock?.env,
   });
 }
 
@@ -74,13 +78,13 @@ export class RedisServer implements AsyncDisposable {
 
   /** For the kit itself; tests say `startRedis()` or `startSentinel()`. */
   static async start(recipe: Recipe): Promise<RedisServer> {
-    const run = await currentRun();
+    const run = await runFor(recipe);
     // A container is reached by its engine's address, which need not be this machine's own.
     const bind = run.choice.way === 'binary' ? '127.0.0.1' : '0.0.0.0';
     for (let attempt = 1; ; attempt++) {
       const port = recipe.port ?? (await freePort());
-      const { files, ready, hostNetwork } = recipe;
-      const launch = { port, args: recipe.args(port, bind), files, ready, hostNetwork };
+      const { files, ready, hostNetwork, env } = recipe;
+      const launch = { port, args: recipe.args(port, bind), files, ready, hostNetwork, env };
       try {
         const instance = await launchAndAsk(launch, run, recipe.tls);
         return new RedisServer(run, recipe, launch, instance);
@@ -105,6 +109,12 @@ export class RedisServer implements AsyncDisposable {
     await this.#running().kill();
   }
 
+  /** Starts it again after it was killed, with what it had written down. */
+  async revive(): Promise<void> {
+    await this.#running().revive();
+    await until(() => answers(this), { what: 'an answer to PING', timeout: START_TIMEOUT_MS });
+  }
+
   /** Starts it again on the same port with the same options and without data, killed before or not. */
   async restart(): Promise<void> {
     await this.#running().remove();
@@ -127,6 +137,12 @@ export class RedisServer implements AsyncDisposable {
     if (this.#instance === undefined) throw new Error('the test server was stopped');
     return this.#instance;
   }
+}
+
+/** What this machine has in its environment is nothing to a container. */
+async function runFor({ env }: Recipe): Promise<TestRun> {
+  const run = await currentRun();
+  return env ? { ...run, choice: { ...run.choice, way: 'binary' } } : run;
 }
 
 async function launchAndAsk(launch: Launch, run: TestRun, tls: TlsTrust | undefined): Promise<Instance> {

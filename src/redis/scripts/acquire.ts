@@ -1,3 +1,4 @@
+import { isFence } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   DENIED,
@@ -11,6 +12,7 @@ import {
   REFUSE_OLD,
   SAVE_RECORD,
   type ScriptConstants,
+  ttlIn,
 } from './fragments.ts';
 import { LOOK_AT_SHARES } from './share-fragments.ts';
 
@@ -19,6 +21,24 @@ const TAKE_OVER_SHARES = `
 ${LOOK_AT_SHARES}
 if inUse then return 'capacity ' .. shareCapacity end
 mark = (mark == 'O' or mark == 'S') and 'w' or ' '
+`;
+
+/** A lease that ends within so many ms is not looked at more closely: that would cost everybody who gets in line. */
+const LONG_MS = 60_000;
+
+/**
+ * From when somebody else finds it in the way, a lease has no more than its TTL left. It says so itself, unless the server's
+ * clock was set back: then who crashed would hold the lock for as much longer. A live holder loses nothing by that, since it
+ * counts its TTL from before that moment. What ends within the TTL that is asked for, and a minute, is left as it is.
+ */
+const END_IN_TIME = `
+if leaseEnd - ms > math.min(ttl, ${LONG_MS}) and string.sub(record, 31, 31) == ' ' then
+  local length = ${ttlIn('holder')}
+  if length and leaseEnd - ms > length then
+    leaseEnd = ms + length
+    redis.call('SETRANGE', KEYS[1], 17, string.format('%.0f', leaseEnd))
+  end
+end
 `;
 
 /**
@@ -65,7 +85,9 @@ if leaseEnd <= ms or holder ~= owner then
   local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
   ${SAVE_RECORD}
   local taker = leaseEnd > ms and holder
-  if not taker and last[1] then
+  if taker then
+    ${END_IN_TIME}
+  elseif last[1] then
     ${HAND_OVER}
     local obstacle
     taker, obstacle = handOver(redis.call('ZPOPMIN', KEYS[2]), owner)
@@ -116,18 +138,28 @@ export type AcquireReply =
 /** Undefined for an answer that this script cannot have given to a request for `ttlMs`. */
 export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply | undefined {
   if (reply === null) return { kind: 'refused' };
-  if (typeof reply === 'number') return { kind: 'granted', fencingToken: reply, leftMs: ttlMs, lost: false };
+  if (typeof reply === 'number') return grantOf(reply, ttlMs, false);
   if (typeof reply !== 'string') return undefined;
-  const [kind, first = '', second = '', third, fourth] = reply.split(' ');
-  if (kind === 'granted' && second !== '') {
-    return { kind, fencingToken: Number(first), leftMs: Number(second), lost: third === 'lost' };
+  if (reply === 'more') return { kind: 'more' };
+  const [, queuedFor, arrivalUs, serverUs, queuedLost] = QUEUED.exec(reply) ?? [];
+  if (queuedFor !== undefined && arrivalUs !== undefined) {
+    // The time of the lease that was waited for may just be over.
+    const leftMs = Math.max(0, Number(queuedFor));
+    return { kind: 'queued', leftMs, arrivalUs, serverUs: Number(serverUs), lost: queuedLost !== undefined };
   }
-  if (kind === 'queued' && third !== undefined) {
-    const lost = fourth === 'lost';
-    return { kind, leftMs: Number(first), arrivalUs: second, serverUs: Number(third), lost };
-  }
-  if (kind === 'more') return { kind };
-  if (kind === 'capacity' && first !== '') return { kind, actual: Number(first) };
+  const [, fence, left, lost] = GRANTED.exec(reply) ?? [];
+  // More than the whole TTL is left of it when the server's clock was set back since.
+  if (fence !== undefined) return grantOf(Number(fence), Math.min(Number(left), ttlMs), lost !== undefined);
+  const [, actual] = CAPACITY.exec(reply) ?? [];
+  if (actual !== undefined) return { kind: 'capacity', actual: Number(actual) };
   // With the option `stringNumbers` of ioredis, numbers come as strings.
-  return /^\d{16}$/.test(reply) ? parseAcquireReply(Number(reply), ttlMs) : undefined;
+  return /^\d{16}$/.test(reply) ? grantOf(Number(reply), ttlMs, false) : undefined;
 }
+
+function grantOf(fencingToken: number, leftMs: number, lost: boolean): AcquireReply | undefined {
+  return isFence(fencingToken) ? { kind: 'granted', fencingToken, leftMs, lost } : undefined;
+}
+
+const GRANTED = /^granted (\d{1,16}) (-?\d{1,15})( lost)?$/;
+const QUEUED = /^queued (-?\d{1,15}) (\d{1,16}) (\d{1,16})( lost)?$/;
+const CAPACITY = /^capacity (\d{1,10})$/;

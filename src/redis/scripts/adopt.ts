@@ -1,3 +1,4 @@
+import { isFence } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   declareConstants,
@@ -51,8 +52,12 @@ export function parseAdoptReply(reply: unknown): AdoptReply | undefined {
   // With the option `stringNumbers` of ioredis, numbers come as strings.
   if (reply === 1 || reply === '1') return { kind: 'voted' };
   if (typeof reply !== 'string') return undefined;
-  const [kind, number, holder] = reply.split(' ');
-  if (kind === 'held' && holder !== undefined) return { kind, leftMs: Number(number), holder };
-  if (kind === 'behind' && number !== undefined) return { kind, fence: Number(number) };
-  return undefined;
+  const [, left, holder] = HELD.exec(reply) ?? [];
+  if (holder !== undefined) return { kind: 'held', leftMs: Number(left), holder };
+  const fence = Number(BEHIND.exec(reply)?.[1]);
+  // There is a higher one to ask for next.
+  return isFence(fence) && isFence(fence + 1) ? { kind: 'behind', fence } : undefined;
 }
+
+const HELD = /^held (\d{1,15}) (\S+)$/;
+const BEHIND = /^behind (\d{1,16})$/;

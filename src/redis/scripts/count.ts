@@ -100,10 +100,11 @@ export function parseCount(text: unknown): TimedCount | undefined {
   const match = typeof text === 'string' ? COUNT.exec(text) : null;
   if (!match) return undefined;
   const [, serverUs, value, ttlMs] = match;
-  return { serverUs: Number(serverUs), value: Number(value), ttlMs: Number(ttlMs) };
+  const count = { serverUs: Number(serverUs), value: Number(value), ttlMs: Number(ttlMs) };
+  return count.value <= HIGHEST_COUNT ? count : undefined;
 }
 
-const COUNT = /^(\d+) (-1|\d+) (-?\d+)$/;
+const COUNT = /^(\d{1,16}) (-1|\d{1,16}) (-?\d{1,15})$/;
 
 /** What a counter says on its channel: that it came to 0, or is gone. Undefined as for `parseCount`. */
 export function parseCountEvent(text: string): Pick<TimedCount, 'serverUs' | 'value'> | undefined {
@@ -111,4 +112,4 @@ export function parseCountEvent(text: string): Pick<TimedCount, 'serverUs' | 'va
   return serverUs === undefined ? undefined : { serverUs: Number(serverUs), value: Number(value) };
 }
 
-const COUNT_EVENT = /^(\d+) (0|-1)$/;
+const COUNT_EVENT = /^(\d{1,16}) (0|-1)$/;

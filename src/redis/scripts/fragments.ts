@@ -67,9 +67,9 @@ local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
 /**
  * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
  * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
- * in µs, which tells a record from a number somebody else stored; the lease end has 13. Fixed places, because patterns
- * take long. `onShares` is what to do with the record of a semaphore or a read-write lock, which has another mark. Needs
- * RECORD_FIELDS.
+ * in µs, which tells a record from a number somebody else stored; the lease end has 13, and `+` in the place of the blank
+ * behind it if the lease is longer than the owner id says. Fixed places, because patterns take long. `onShares` is what to do
+ * with the record of a semaphore or a read-write lock, which has another mark. Needs RECORD_FIELDS.
  */
 export function parseRecord(onShares: string): string {
   return `
@@ -102,6 +102,11 @@ local time = redis.call('TIME')
 local us, now = time[1] * 1000000 + time[2], time[1] .. string.sub('00000' .. time[2], -6)
 local ms = (us - us % 1000) / 1000
 `;
+
+/** Finds in the text `owner` the TTL that an owner id says; nil if it is none. */
+export function ttlIn(owner: string): string {
+  return `tonumber(string.match(${owner}, '^[^:]*:[^:]*:(%d+)'))`;
+}
 
 /**
  * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.

@@ -1,5 +1,6 @@
 import type { Holder, LockState } from '../../core/backend.ts';
 import { clientOf } from '../../core/owner.ts';
+import { isFence } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   declareConstants,
@@ -61,7 +62,7 @@ export function parseState(name: string, text: unknown): TimedState | undefined 
   if (us === undefined || record === undefined) return undefined;
   const serverUs = Number(us);
   const leases = leasesIn(record);
-  if (!leases) return undefined;
+  if (!leases?.held.every(({ fencingToken }) => isFence(fencingToken))) return undefined;
   const holders = leases.held.flatMap(({ owner, leaseEnd, fencingToken, units }): Holder[] => {
     const remainingTtl = Math.ceil(leaseEnd - serverUs / 1_000);
     return remainingTtl > 0 ? [{ owner, client: clientOf(owner), units, fencingToken, remainingTtl }] : [];
@@ -107,8 +108,8 @@ function leasesIn(record: string): Leases | undefined {
   return { capacity: Number(capacity), held };
 }
 
-const STATE = /^(\d+) (\d+) (.*)$/;
-const MUTEX = /^(\d{16})(?:[ qw](\d+) (\S+))?$/;
-const SOLE = /^(\d{16})[oO](\d+) (\d+) (\d+) (\S+)$/;
-const SHARES = /^\d{16}[sS](\d+) \d+ \d+ \d+ \d+(.*)$/;
-const SHARE = / (\S+) (\d+) (\d+) (\d+)/g;
+const STATE = /^(\d{1,16}) (\d{1,15}) (.*)$/;
+const MUTEX = /^(\d{16})(?:[ qw](\d{1,15})[ +](\S+))?$/;
+const SOLE = /^(\d{16})[oO](\d{1,15}) (\d{1,10}) (\d{1,10}) (\S+)$/;
+const SHARES = /^\d{16}[sS](\d{1,10}) \d+ \d+ \d+ \d+(.*)$/;
+const SHARE = / (\S+) (\d{1,15}) (\d{1,16}) (\d{1,10})/g;

@@ -7,6 +7,7 @@ import {
   RECORD_FIELDS,
   SAVE_RECORD,
   type ScriptConstants,
+  ttlIn,
 } from './fragments.ts';
 
 /**
@@ -30,6 +31,7 @@ if holder ~= owner or leaseEnd <= ms then return 0 end
 ${SAVE_RECORD}
 leaseEnd = ms + ttl
 save(string.sub(record, 1, 16))
+if ttl > (${ttlIn('owner')} or 0) then redis.call('SETRANGE', KEYS[1], 30, '+') end
 return 1
 `);
 }

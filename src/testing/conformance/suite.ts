@@ -62,8 +62,10 @@ function allCases(kind: Kind, connect: () => LockBackend, runner: Runner): void 
   observingCases(stage);
 }
 
+const FIELDS = ['title', 'start', 'connect', 'stop', 'kinds'] as const;
+
 function checkSubject(subject: ConformanceSubject) {
-  const { title, start, connect, stop, kinds = DEFAULT_KINDS } = checkOptions(subject, 'subject');
+  const { title, start, connect, stop, kinds = DEFAULT_KINDS } = checkOptions(subject, FIELDS, 'subject');
   if (typeof title !== 'string') throw new LockArgumentError('title', title, 'a string');
   checkFunction(connect, 'connect');
   if (start !== undefined) checkFunction(start, 'start');
