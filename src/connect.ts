@@ -8,7 +8,7 @@ export const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
 
 const BOUNDS = {
-  server: 'a URL that begins with redis:// or rediss://, with nothing but a database number as its path',
+  server: 'a URL that begins with redis:// or rediss://, with nothing but a database number after the host',
   cluster: 'a URL such as redis+cluster://user:password@host:6379,other:6379, without a path',
   sentinel: 'a URL such as redis+sentinel://user:password@host:26379,other:26379/master-name/0',
 };
@@ -41,8 +41,20 @@ export function connectToServer(url: string): Redis {
 /** Throws `LockArgumentError` unless it is the URL of one server. */
 export function checkServerUrl(url: string, argument = 'source'): URL {
   const parsed = /^rediss?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed && /^\/?\d*$/.test(parsed.pathname)) return parsed;
+  // What ioredis takes from the rest of a URL are options, also those that make it throw.
+  if (parsed && /^\/?\d*$/.test(parsed.pathname + parsed.search + parsed.hash) && hasLogin(parsed))
+    return parsed;
   throw new LockArgumentError(argument, withoutCredentials(url), BOUNDS.server);
+}
+
+/** Whether user and password, if there are any, can be decoded. */
+function hasLogin({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function connectCluster(parts: ServersUrl, url: string): Cluster {
@@ -63,6 +75,8 @@ function connectBySentinel(parts: ServersUrl, url: string): Redis {
   return new Redis({
     sentinels,
     name,
+    // A master that is replaced goes on as one for ten seconds or so. Whoever hears of it leaves at once.
+    failoverDetector: true,
     db: Number(db),
     ...login(parts),
     ...(isTls(parts) && { tls: {}, enableTLSForSentinelMode: true }),

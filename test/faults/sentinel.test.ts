@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Lock, LockBackendError, LockClient, ReplicationError, redisBackend } from '../../src/index.ts';
 import type { RedisBackendOptions } from '../../src/redis/options.ts';
+import { ask, says } from '../support/ask.ts';
 import { countByName, recordCommands } from '../support/commands.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { replicated } from '../support/replication.ts';
@@ -104,6 +105,27 @@ it('a failover leaves what is held held, and tells who waits', async () => {
     last = granted.fencingToken;
     await granted.release();
   }
+}, 60_000);
+
+it('row 12: a client by URL leaves a master that was replaced, although that goes on as one', async () => {
+  const group = await start();
+  const places = group.sentinels.map(({ host, port }) => `${host}:${port}`).join();
+  const client = new LockClient(`redis+sentinel://${places}/${group.name}`);
+  endings.push(() => client.close());
+  const creator = client.creator('moved');
+  await (await creator.acquire(TTL)).release();
+  await ask(group.watchers[0]!, `SENTINEL FAILOVER ${group.name}`);
+  const next = await group.masterOtherThan(group.master);
+  const redis = new Redis(next.url);
+  endings.push(() => redis.disconnect());
+  const moved = async () => {
+    const lock = await creator.acquire(TTL, WAIT);
+    await lock.release();
+    return (await redis.get('baton:{moved}'))?.startsWith(String(lock.fencingToken));
+  };
+  await until(moved, { what: 'the client to have moved', timeout: 20_000 });
+  // Otherwise it would not have had a choice.
+  expect(await says(group.master, 'ROLE', /master/)).toBe(true);
 }, 60_000);
 
 describe('row 11: a failover before the replicas know of a grant', () => {
