@@ -90,9 +90,14 @@ export class RedisCluster implements AsyncDisposable {
     await this.complete();
   }
 
-  /** Until every server that runs calls the cluster complete, and every replica is in sync. */
-  async complete(): Promise<void> {
+  /** Until every server calls the cluster complete. */
+  async agreed(): Promise<void> {
     await this.#all(/cluster_state:ok/);
+  }
+
+  /** As `agreed`, and until every server that began as a replica is in sync. */
+  async complete(): Promise<void> {
+    await this.agreed();
     for (const replica of this.servers.slice(this.#masters)) {
       await until(() => says(replica, 'INFO replication', /master_link_status:up/), {
         what: 'a replica to be in sync',

@@ -1,0 +1,86 @@
+// One client process: works until it is told to finish, or is killed. Its only argument is an Order.
+import { subscribe } from 'node:diagnostics_channel';
+import { nowUs } from '../../bench/measure/clock.ts';
+import { Chance } from './chance.ts';
+import { connect, type Way } from './connect.ts';
+import { HistoryWriter } from './history.ts';
+import { Registers } from './register.ts';
+import { type Workplace, work } from './worker.ts';
+
+export interface Order {
+  readonly way: Way;
+  readonly registersUrl: string;
+  readonly file: string;
+  readonly seed: number;
+  readonly workers: number;
+}
+
+export type ToClient = { readonly type: 'finish' } | { readonly type: 'stall'; readonly ms: number };
+export type FromClient = { readonly type: 'working' } | { readonly type: 'stalled' };
+
+const PULSE_MS = 20;
+const STANDSTILL_US = 60_000;
+
+const order = JSON.parse(process.argv[2] ?? '') as Order;
+const { client, close } = await connect(order.way);
+const registers = new Registers(order.registersUrl);
+const history = new HistoryWriter(order.file);
+let finishing = false;
+let ids = 0;
+
+let beat = nowUs();
+const pulse = setInterval(() => {
+  const now = nowUs();
+  if (now - beat > STANDSTILL_US) history.write(['stood still', beat, now]);
+  beat = now;
+}, PULSE_MS);
+
+const told = new Map<string, string>();
+subscribe('batonlock:grant', (message) => {
+  const { owner, by } = message as { owner: string; by: string };
+  told.set(owner, by);
+});
+
+const place: Workplace = {
+  client,
+  registers,
+  history,
+  finishing: () => finishing,
+  nextId: () => ++ids,
+  toldBy(owner) {
+    const by = told.get(owner) ?? '';
+    told.delete(owner);
+    return by;
+  },
+};
+
+process.on('message', (message: ToClient) => {
+  if (message.type === 'finish') {
+    finishing = true;
+    return;
+  }
+  const end = nowUs() + message.ms * 1_000;
+  while (nowUs() < end);
+  send({ type: 'stalled' });
+});
+// The run has died: nobody reads on.
+process.on('disconnect', () => {
+  if (!finishing) process.exit(1);
+});
+
+function send(message: FromClient): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+const workers = Array.from({ length: order.workers }, (_, index) =>
+  work(place, new Chance(order.seed + index)),
+);
+send({ type: 'working' });
+await Promise.all(workers);
+await close();
+registers.close();
+clearInterval(pulse);
+history.write(['finished', nowUs()]);
+history.close();
+// No `process.exit`: whatever the library left open would keep the process from ending.
+if (process.connected) process.disconnect();

@@ -1,0 +1,235 @@
+import type { ClientHistory, Injury, Run } from './history.ts';
+import { type Acquisition, acquisitionsOf, type Lease } from './leases.ts';
+
+/** One promise, what was looked at, and each case in which it was broken. */
+export interface Finding {
+  readonly promise: string;
+  readonly checked: number;
+  readonly broken: readonly string[];
+}
+
+export interface Verdict {
+  readonly findings: readonly Finding[];
+  /** What is worth knowing, and nothing to judge by. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** How late a timeout may be, in µs. */
+const GRACE_US = 250_000;
+/** A poke is up to 50 ms late by intention; the rest is what every answer may take. */
+const RESCUE_GRACE_US = 500_000;
+
+interface Held extends Lease {
+  readonly client: number;
+  readonly asked: number;
+}
+
+/** Holds the histories of a run against what the library promises. */
+export function judge(run: Run, histories: readonly ClientHistory[]): Verdict {
+  const acquisitions = histories.flatMap(acquisitionsOf);
+  const byName = new Map<string, Held[]>();
+  for (const { client, name, asked, grant } of acquisitions) {
+    if (!grant) continue;
+    const held = byName.get(name) ?? [];
+    byName.set(name, held);
+    held.push({ ...grant, client, asked });
+  }
+  for (const held of byName.values()) held.sort((a, b) => a.granted - b.granted);
+  const injuries = run.injuries;
+  return {
+    findings: [
+      ...exclusion(byName, injuries),
+      registers(run, byName),
+      timeliness(histories),
+      settlement(histories, run),
+      recovery(acquisitions, run, histories),
+      progress(byName, run),
+      simple('nothing is left on the servers', run.leftovers),
+      simple('no client ends before it is told to', run.crashes),
+    ],
+    counts: counts(acquisitions, run, byName),
+  };
+}
+
+/** Neighbours in time; a lease that had ended before its holder heard of it was nobody's. */
+function exclusion(byName: ReadonlyMap<string, readonly Held[]>, injuries: readonly Injury[]): Finding[] {
+  const overlaps: string[] = [];
+  const fallen: string[] = [];
+  let pairs = 0;
+  for (const [name, all] of byName) {
+    const held = all.filter(({ granted, until }) => until > granted);
+    let last: Held | undefined;
+    for (const next of held) {
+      if (last) {
+        pairs += 1;
+        const excused = forgotten(name, Math.min(last.asked, next.asked), next.granted, injuries);
+        if (!excused && next.granted < last.until) overlaps.push(pairOf(name, last, next));
+        if (!excused && next.fence <= last.fence) fallen.push(pairOf(name, last, next));
+      }
+      if (!last || next.until > last.until || next.fence > last.fence) last = next;
+    }
+    for (const [earlier, later] of fallenFences(held)) fallen.push(pairOf(name, earlier, later));
+  }
+  return [
+    { promise: 'no two leases of a name overlap', checked: pairs, broken: overlaps },
+    { promise: 'fences rise with every grant', checked: pairs, broken: fallen },
+  ];
+}
+
+/**
+ * Whoever asks after a grant was heard of gets a higher fence, whatever was forgotten in between. Of others, one may have heard
+ * late of what was granted first.
+ */
+function fallenFences(held: readonly Held[]): [Held, Held][] {
+  const found: [Held, Held][] = [];
+  let heard = 0;
+  let highest: Held | undefined;
+  for (const next of held.toSorted((a, b) => a.asked - b.asked)) {
+    for (let each = held[heard]; each && each.granted < next.asked; each = held[++heard]) {
+      if (!highest || each.fence > highest.fence) highest = each;
+    }
+    if (highest && next.fence <= highest.fence) found.push([highest, next]);
+  }
+  return found;
+}
+
+function pairOf(name: string, one: Held, other: Held): string {
+  return (
+    `${name}: fence ${one.fence} of client ${one.client} until ${one.until}, ` +
+    `fence ${other.fence} of client ${other.client}, asked ${other.asked}, granted ${other.granted}`
+  );
+}
+
+/** From when the first of the two had asked, as a grant may be heard of late. */
+function forgotten(name: string, from: number, to: number, injuries: readonly Injury[]): boolean {
+  return injuries.some(
+    ({ forgets, ...injury }) =>
+      (forgets === true || forgets === name) && injury.from <= to && injury.to >= from,
+  );
+}
+
+/** Whoever was killed may have written without saying so. */
+function registers(run: Run, byName: ReadonlyMap<string, readonly Held[]>): Finding {
+  const broken: string[] = [];
+  let checked = 0;
+  for (const [name, held] of byName) {
+    const acknowledged = held.filter(({ fenced }) => fenced).length;
+    const unknown = held.filter(
+      ({ releasing, how }) => releasing === undefined && how !== 'abandoned',
+    ).length;
+    const value = run.registers[name]?.fenced ?? 0;
+    checked += acknowledged;
+    if (value < acknowledged || value > acknowledged + unknown) {
+      broken.push(`${name}: ${value} after ${acknowledged} acknowledged writes and ${unknown} unknown ones`);
+    }
+  }
+  return { promise: 'the fenced registers lose no update', checked, broken };
+}
+
+/** A process that stood still cannot be in time; what counts then is when it went on. */
+function timeliness(histories: readonly ClientHistory[]): Finding {
+  const broken: string[] = [];
+  let checked = 0;
+  for (const history of histories) {
+    const standstills = history.entries.flatMap((entry) => (entry[0] === 'stood still' ? [entry] : []));
+    for (const { client, name, due, ended, ending } of acquisitionsOf(history)) {
+      if (due === undefined || ended === undefined) continue;
+      checked += 1;
+      if (ended <= due + GRACE_US) continue;
+      const resumed = standstills.filter(([, from]) => from <= due + GRACE_US).map(([, , to]) => to);
+      if (ended <= Math.max(due, ...resumed) + GRACE_US) continue;
+      broken.push(
+        `${name}: client ${client} had to know by ${due} and knew at ${ended}: ${ending ?? 'granted'}`,
+      );
+    }
+  }
+  return { promise: 'every wait ends within its timeout + 250 ms', checked, broken };
+}
+
+/** Of a process that lived to the end nothing may be left open. */
+function settlement(histories: readonly ClientHistory[], run: Run): Finding {
+  const broken: string[] = [];
+  let checked = 0;
+  for (const history of histories) {
+    const finished = history.entries.some(([kind]) => kind === 'finished');
+    if (!finished) continue;
+    for (const { client, name, asked, ended, grant } of acquisitionsOf(history)) {
+      checked += 1;
+      if (ended === undefined)
+        broken.push(`${name}: asked by client ${client} at ${asked}, and never answered`);
+      else if (grant && grant.released === undefined)
+        broken.push(`${name}: fence ${grant.fence} never released`);
+    }
+  }
+  if (checked === 0) broken.push(`no client has finished (${run.engine})`);
+  return { promise: 'every acquire and every release is answered', checked, broken };
+}
+
+/** Everybody has had a lock since the last fault was mended. */
+function recovery(
+  acquisitions: readonly Acquisition[],
+  run: Run,
+  histories: readonly ClientHistory[],
+): Finding {
+  const clients = new Set(histories.map(({ client }) => client));
+  const served = new Set(
+    acquisitions.flatMap(({ client, grant }) => (grant && grant.granted > run.healedAt ? [client] : [])),
+  );
+  const broken = [...clients]
+    .filter((client) => !served.has(client))
+    .map((client) => `client ${client} has had none`);
+  return { promise: 'everybody gets locks after the last fault', checked: clients.size, broken };
+}
+
+/** Without any notification the wait for a lock that was let go lasts no longer than a lease. */
+function progress(byName: ReadonlyMap<string, readonly Held[]>, run: Run): Finding {
+  const broken: string[] = [];
+  let checked = 0;
+  const longestUs = run.longestTtlMs * 1_000 + RESCUE_GRACE_US;
+  for (const { from, to } of run.injuries.filter(({ deaf }) => deaf)) {
+    for (const [name, held] of byName) {
+      let last = from;
+      for (const { granted, asked, releasing, until } of held) {
+        if (granted > to) break;
+        const idle = granted - Math.max(last, asked);
+        if (granted >= from) checked += 1;
+        if (idle > longestUs)
+          broken.push(`${name}: nobody had it for ${Math.round(idle / 1_000)} ms before ${granted}`);
+        last = Math.max(last, releasing ?? until);
+      }
+    }
+  }
+  return { promise: 'without notifications a lock is granted within a lease', checked, broken };
+}
+
+function simple(promise: string, broken: readonly string[]): Finding {
+  return { promise, checked: 1, broken };
+}
+
+function counts(
+  acquisitions: readonly Acquisition[],
+  run: Run,
+  byName: ReadonlyMap<string, readonly Held[]>,
+): Record<string, number> {
+  const leases = [...byName.values()].flat();
+  const by = (what: string) => leases.filter((lease) => lease.by === what).length;
+  const ended = (code: string) => acquisitions.filter(({ ending }) => ending === code).length;
+  let lost = 0;
+  for (const [name, held] of byName) {
+    const written = held.filter(({ unfenced }) => unfenced).length;
+    lost += Math.max(0, written - (run.registers[name]?.unfenced ?? 0));
+  }
+  return {
+    acquisitions: leases.length,
+    'granted by the first reply': by('reply'),
+    'handed over by a message': by('message'),
+    'rescued by a poke': by('poke'),
+    'timed out': ended('ERR_LOCK_TIMEOUT'),
+    'told that a server is not to be used': ended('ERR_LOCK_BACKEND') + ended('ERR_LOCK_QUORUM'),
+    'leases lost': leases.filter(({ how }) => how === 'ERR_LOCK_LOST').length,
+    'writes that the fenced registers refused': leases.filter(({ fenced }) => fenced === false).length,
+    'updates that the unfenced registers lost': lost,
+    faults: run.injuries.length,
+    'kinds of faults': new Set(run.injuries.map(({ kind }) => kind)).size,
+  };
+}
