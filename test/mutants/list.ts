@@ -17,6 +17,7 @@ const MODEL = 'model/model.test.ts';
 const OWNERSHIP = 'faults/ownership.test.ts';
 const WAKEUPS = 'faults/wakeups.test.ts';
 const KEYS = 'backends/redis-keys.test.ts';
+const CLOCK_STEPS = 'faults/clock-steps.test.ts';
 const UNKNOWN = 'faults/unknown-outcomes.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -138,6 +139,41 @@ export const MUTANTS: readonly Mutant[] = [
     code: 'if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();',
     instead: 'if (grantedAt > now + tolerance) void this.askAgain();',
     tests: [UNKNOWN],
+  },
+  {
+    what: 'a message of the future counts',
+    file: 'redis/acquisition.ts',
+    code: 'if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();',
+    instead: 'if (deadline <= now) void this.askAgain();',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'a lease has as much left as the server says, however long it is',
+    file: ACQUIRE,
+    code: 'Math.min(Number(left), ttlMs)',
+    instead: 'Number(left)',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'who crashed has its lease for as long as the clock was set back',
+    file: ACQUIRE,
+    code: 'if length and leaseEnd - ms > length then',
+    instead: 'if false then',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'nobody marks that a lease was refreshed for longer',
+    file: 'redis/scripts/refresh.ts',
+    code: "redis.call('SETRANGE', KEYS[1], 30, '+')",
+    instead: '',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'each connection warns of a server that evicts keys',
+    file: 'redis/eviction.ts',
+    code: 'warned.add(server);',
+    instead: '',
+    tests: ['faults/eviction.test.ts'],
   },
   {
     what: 'the validity counts from the answer',

@@ -1,15 +1,15 @@
 // Applies one mutant after the other to a copy of the library, and runs the tests that must notice.
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { MUTANTS, type Mutant } from './list.ts';
 
-const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 const COPIED = ['src', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 const LONGEST_RUN_MS = 300_000;
 
@@ -20,20 +20,33 @@ async function copyOfLibrary(): Promise<string> {
   return copy;
 }
 
-/** Whether one of the tests fails. A test that hangs has failed, too. */
-async function isKilled(copy: string, tests: readonly string[]): Promise<boolean> {
+/** Whether one of the tests fails. Tests that hang have failed, too; they and the servers they started are ended. */
+async function isKilled(copy: string, tests: readonly string[], patienceMs: number): Promise<boolean> {
   const files = tests.map((test) => `test/${test}`);
-  const args = ['vitest', 'run', '--project', 'ioredis 6', '--bail', '1', ...files];
-  try {
-    await run('npx', args, { cwd: copy, timeout: LONGEST_RUN_MS, maxBuffer: 64 * 1024 * 1024 });
-    return false;
-  } catch (error) {
-    const output = String(Reflect.get(Object(error), 'stdout'));
-    const timedOut = Reflect.get(Object(error), 'killed') === true;
-    // Anything else than a failed test, such as a file that is not there, proves nothing.
-    if (!timedOut && !/Tests .*failed|Errors/.test(output)) throw error;
-    return true;
+  const args = [VITEST, 'run', '--project', 'ioredis 6', '--bail', '1', ...files];
+  // A group of its own, so that all of it can be ended.
+  const child = spawn(process.execPath, args, {
+    cwd: copy,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
   }
+  let hung = false;
+  const timer = setTimeout(() => {
+    hung = true;
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }, patienceMs);
+  const [status] = await once(child, 'close');
+  clearTimeout(timer);
+  if (status === 0) return false;
+  // Anything else than a failed test, such as a file that is not there, proves nothing.
+  if (!hung && !/Tests .*failed|Errors/.test(output)) throw new Error(output);
+  return true;
 }
 
 async function judge(copy: string, mutant: Mutant): Promise<boolean> {
@@ -45,7 +58,7 @@ async function judge(copy: string, mutant: Mutant): Promise<boolean> {
       file,
       text.replace(mutant.code, () => mutant.instead),
     );
-    return await isKilled(copy, mutant.tests);
+    return await isKilled(copy, mutant.tests, LONGEST_RUN_MS);
   } finally {
     await writeFile(file, text);
   }
@@ -64,7 +77,9 @@ async function judgeAll(only: number | undefined): Promise<number> {
   const tests = [...new Set(chosen.flatMap((mutant) => mutant.tests))];
   try {
     // Tests that fail anyway would kill everything.
-    if (await isKilled(copy, tests)) throw new Error(`without any mutant, too, one of these fails: ${tests}`);
+    if (await isKilled(copy, tests, tests.length * LONGEST_RUN_MS)) {
+      throw new Error(`without any mutant, too, one of these fails: ${tests}`);
+    }
     for (const mutant of chosen) {
       const killed = await judge(copy, mutant);
       if (!killed) survivors += 1;
