@@ -26,6 +26,12 @@ function positive(text: string): number {
   throw new InvalidArgumentError('a number above 0');
 }
 
+function seedOf(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value <= LARGEST_SEED) return value;
+  throw new InvalidArgumentError(`1 … ${LARGEST_SEED}`);
+}
+
 async function chaos({ engine, minutes, seed, keep, report = false }: Options): Promise<number> {
   const folder = keep ?? mkdtempSync(join(tmpdir(), 'batonlock-chaos-'));
   mkdirSync(folder, { recursive: true });
@@ -60,7 +66,7 @@ const program = new Command('npm run chaos --')
   .addOption(new Option('--minutes <number>').argParser(positive).default(2))
   .addOption(
     new Option('--seed <number>', 'decides which faults come when')
-      .argParser(positive)
+      .argParser(seedOf)
       .default(Math.ceil(Math.random() * LARGEST_SEED), 'a random one'),
   )
   .option('--keep <folder>', 'where to keep the histories, to be judged again')
