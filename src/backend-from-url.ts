@@ -1,10 +1,10 @@
 import { isRedisScheme } from './connect.ts';
 import { checkOptions } from './core/arguments.ts';
 import type { LockBackend } from './core/backend.ts';
-import { LockArgumentError } from './errors.ts';
+import { LockArgumentError, withoutCredentials } from './errors.ts';
 import { memoryBackend } from './memory/backend.ts';
 import { redisBackend, redlockBackend } from './redis-backends.ts';
-import { parseServersUrl, type ServersUrl, schemeOf, withoutCredentials } from './url.ts';
+import { parseServersUrl, type ServersUrl, schemeOf } from './url.ts';
 
 /** What every engine understands, but for the prefix, of which memory has no need. */
 export interface UrlBackendOptions {

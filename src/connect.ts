@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
-import { LockArgumentError } from './errors.ts';
-import { parseServersUrl, type ServersUrl, schemeOf, withoutCredentials } from './url.ts';
+import { LockArgumentError, withoutCredentials } from './errors.ts';
+import { parseServersUrl, type ServersUrl, schemeOf } from './url.ts';
 
 /** A connection that does not answer must not keep a process for long that has ended it. */
 const DISCONNECT_TIMEOUT_MS = 100;

@@ -184,6 +184,14 @@ interface ErrorDetails extends ErrorOptions {
   readonly lockName?: string | undefined;
 }
 
+/**
+ * A URL as it may stand in a message, since these end up in logs. A slash or an "@" in a password should have been escaped; it
+ * must not show it either.
+ */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@');
+}
+
 const LONGEST_SHOWN = 80;
 
 /** A value as it may stand in a message: quoted, escaped and short. Never throws, whatever the value is. */

@@ -1,4 +1,4 @@
-import { LockArgumentError } from './errors.ts';
+import { LockArgumentError, withoutCredentials } from './errors.ts';
 
 /** A URL that may name several servers, which those of the web may not. */
 export interface ServersUrl {
@@ -37,11 +37,6 @@ export function parseServersUrl(url: string, bounds: string, argument = 'url'): 
 /** The part before the first colon; undefined if there is none. */
 export function schemeOf(url: string): string | undefined {
   return /^([a-z][a-z+]*):/.exec(url)?.[1];
-}
-
-/** Error messages end up in logs. A slash or an "@" in a password should have been escaped; it must not show it either. */
-export function withoutCredentials(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@');
 }
 
 /** Throws when it is none. */

@@ -1,5 +1,5 @@
 import { copyArray } from '../core/arguments.ts';
-import { LockArgumentError } from '../errors.ts';
+import { LockArgumentError, withoutCredentials } from '../errors.ts';
 
 /** Where an etcd cluster is and who we are there, as URLs say it. */
 export interface EtcdHosts {
@@ -59,10 +59,7 @@ function loginOf(login: string): EtcdHosts['auth'] {
 
 function refused(source: unknown): LockArgumentError {
   // Errors end up in logs, with all that they carry.
-  const shown = copyArray(source, MOST_URLS)?.map(withoutLogin) ?? withoutLogin(source);
+  const hide = (url: unknown) => (typeof url === 'string' ? withoutCredentials(url) : url);
+  const shown = copyArray(source, MOST_URLS)?.map(hide) ?? hide(source);
   return new LockArgumentError('source', shown, URL_BOUNDS);
-}
-
-function withoutLogin(url: unknown): unknown {
-  return typeof url === 'string' ? url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@') : url;
 }
