@@ -24,7 +24,7 @@ export const ENGINES = {
   cluster: { ...SERVED, start: clusterArena },
   redlock: { ...SERVED, start: redlockArena },
   etcd: { ...SERVED, start: etcdArena },
-  memory: { clients: 1, workers: { varied: 48, brisk: 32 }, survivesClients: false, start: memoryArena },
+  memory: { clients: 1, workers: { varied: 48, brisk: 2 }, survivesClients: false, start: memoryArena },
 } as const satisfies Record<string, ChaosEngine>;
 
 export type EngineName = keyof typeof ENGINES;

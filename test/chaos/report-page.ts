@@ -77,6 +77,8 @@ function perEngine(head: string, reports: readonly Report[], rowsOf: (report: Re
 }
 
 function verdictOn(checked: number, broken: number): string {
+  // What could not have been broken was not kept either.
+  if (checked === 0 && broken === 0) return figure(null);
   return broken === 0 ? figure(checked) : `**${figure(broken)} broken** of ${figure(checked)}`;
 }
 

@@ -11,8 +11,8 @@ const TTL_MS = 300_000;
 /** Faults come in swarms, with a calm in between in which those who wait can catch up. */
 const BRIEF_CALM_MS = 1_000;
 const LONG_CALM_MS = 10_000;
-const LONG_CALM_IN_THOUSAND = 350;
-const ALONE_IN_THOUSAND = 20;
+const LONG_CALM_IN_THOUSAND = 400;
+const ALONE_IN_THOUSAND = 40;
 
 export interface ScheduleOptions {
   readonly lanes: readonly (readonly Fault[])[];

@@ -228,17 +228,21 @@ function counts(
   }
   return {
     acquisitions: leases.length,
-    'granted by the first reply': by('reply'),
-    'handed over by a message': by('message'),
-    'rescued by a poke': by('poke'),
+    ...(leases.some((lease) => lease.by !== '') && {
+      'granted by the first reply': by('reply'),
+      'handed over by a message': by('message'),
+      'rescued by a poke': by('poke'),
+    }),
     'timed out': ended('ERR_LOCK_TIMEOUT'),
     'told that a server is not to be used': ended('ERR_LOCK_BACKEND') + ended('ERR_LOCK_QUORUM'),
     'leases lost': leases.filter(({ how }) => how === 'ERR_LOCK_LOST').length,
     'writes that the fenced registers refused': leases.filter(({ fenced }) => fenced === false).length,
     'updates that the unfenced registers lost': lost,
-    'longest time a lock was nobody’s without notifications, ms': Math.round(
-      longestIdle(byName, run) / 1_000,
-    ),
+    ...(run.injuries.some(({ deaf }) => deaf) && {
+      'longest time a lock was nobody’s without notifications, ms': Math.round(
+        longestIdle(byName, run) / 1_000,
+      ),
+    }),
     faults: run.injuries.length,
     'kinds of faults': new Set(run.injuries.map(({ kind }) => kind)).size,
   };
