@@ -6,13 +6,17 @@ import { connect, type Way } from './connect.ts';
 import { HistoryWriter } from './history.ts';
 import { Registers } from './register.ts';
 import { type Workplace, work } from './worker.ts';
+import type { Pace } from './workload.ts';
+
+/** How many of a process go about it in which way. */
+export type Workers = Readonly<Record<Pace, number>>;
 
 export interface Order {
   readonly way: Way;
   readonly registersUrl: string;
   readonly file: string;
   readonly seed: number;
-  readonly workers: number;
+  readonly workers: Workers;
 }
 
 export type ToClient = { readonly type: 'finish' } | { readonly type: 'stall'; readonly ms: number };
@@ -72,8 +76,9 @@ function send(message: FromClient): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
-const workers = Array.from({ length: order.workers }, (_, index) =>
-  work(place, new Chance(order.seed + index)),
+const { varied, brisk } = order.workers;
+const workers = Array.from({ length: varied + brisk }, (_, index) =>
+  work(place, new Chance(order.seed + index), index < varied ? 'varied' : 'brisk'),
 );
 send({ type: 'working' });
 await Promise.all(workers);

@@ -1,7 +1,7 @@
 import { nowUs } from '../../bench/measure/clock.ts';
 import { type ClientProcess, spawnClient } from '../support/client-process.ts';
 import { within } from '../support/wait.ts';
-import type { FromClient, Order, ToClient } from './client.ts';
+import type { FromClient, Order, ToClient, Workers } from './client.ts';
 import type { Way } from './connect.ts';
 import { historyFile } from './history.ts';
 
@@ -14,7 +14,7 @@ const SEEDS_APART = 1_000;
 
 export interface CrewOptions {
   readonly size: number;
-  readonly workers: number;
+  readonly workers: Workers;
   readonly seed: number;
   readonly folder: string;
   readonly registersUrl: string;

@@ -40,6 +40,8 @@ export interface Injury {
 /** What one run was, besides the histories of its clients. */
 export interface Run {
   readonly engine: string;
+  /** What kind of servers, and of which version. */
+  readonly servers: string;
   readonly seed: number;
   readonly minutes: number;
   /** When the last fault had healed. */
@@ -58,10 +60,11 @@ export interface Run {
 /** All that one process wrote. */
 export interface ClientHistory {
   readonly client: number;
-  readonly entries: readonly Entry[];
+  readonly entries: Iterable<Entry>;
 }
 
 const RUN_FILE = 'run.json';
+const LINE_END = '\n'.charCodeAt(0);
 const CLIENT_FILE = /^client-(\d+)\.\d+\.log$/;
 
 /** Where a client's process writes; `life` counts its processes. */
@@ -94,13 +97,20 @@ export function readRun(folder: string): Run {
   return JSON.parse(readFileSync(runFile(folder), 'utf8')) as Run;
 }
 
+/** Entries are read as they are asked for: those of a long run all together would not fit into memory. */
 export function readHistories(folder: string): ClientHistory[] {
   return readdirSync(folder).flatMap((file) => {
     const client = CLIENT_FILE.exec(file)?.[1];
     if (client === undefined) return [];
-    const lines = readFileSync(join(folder, file), 'utf8').split('\n');
-    // What stands behind the last end of a line was being written when the process was killed.
-    const entries = lines.slice(0, -1).map((line) => JSON.parse(line) as Entry);
-    return [{ client: Number(client), entries }];
+    return [{ client: Number(client), entries: readEntries(join(folder, file)) }];
   });
+}
+
+function* readEntries(file: string): Generator<Entry> {
+  const bytes = readFileSync(file);
+  // What stands behind the last end of a line was being written when the process was killed.
+  for (let from = 0, end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, from)) {
+    yield JSON.parse(bytes.toString('utf8', from, end)) as Entry;
+    from = end + 1;
+  }
 }

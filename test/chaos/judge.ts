@@ -2,7 +2,8 @@
 // becomes the committed one of the engine. Exit status 1 when a promise was broken.
 import { toTerminal } from '../../bench/reporting/table.ts';
 import { readHistories, readRun } from './history.ts';
-import { keepReport, reportOf, reportTables } from './report.ts';
+import { reportOf, reportTables } from './report.ts';
+import { keepReport } from './report-page.ts';
 import { judge } from './verdict.ts';
 
 const SHOWN = 10;

@@ -53,7 +53,7 @@ export async function runChaos(options: RunOptions): Promise<void> {
     await pause(CALM_MS);
     await crew.finish();
     const run: Run = {
-      ...{ engine, seed, minutes, healedAt, injuries, longestTtlMs: LONGEST_TTL_MS },
+      ...{ engine, servers: arena.servers, seed, minutes, healedAt, injuries, longestTtlMs: LONGEST_TTL_MS },
       leftovers: survivesClients ? await leftovers(onlooker.client, arena) : [],
       crashes: crew.crashes,
       registers: await registers.values(NAMES),

@@ -8,8 +8,11 @@ import type { Injury } from './history.ts';
 
 /** Longer than any fault takes. */
 const TTL_MS = 300_000;
-const LONGEST_CALM_MS = 1_000;
-const ALONE_IN_THOUSAND = 20;
+/** Faults come in swarms, with a calm in between in which those who wait can catch up. */
+const BRIEF_CALM_MS = 1_000;
+const LONG_CALM_MS = 10_000;
+const LONG_CALM_IN_THOUSAND = 400;
+const ALONE_IN_THOUSAND = 40;
 
 export interface ScheduleOptions {
   readonly lanes: readonly (readonly Fault[])[];
@@ -29,7 +32,7 @@ export async function inflictAll(options: ScheduleOptions): Promise<Injury[]> {
   const running = lanes.map(async (lane, index) => {
     const chance = new Chance(options.seed + index);
     while (nowUs() < options.until) {
-      await pause(chance.between(0, LONGEST_CALM_MS));
+      await pause(calm(chance));
       const fault = next(lane, chance);
       await (fault.alone ? write : read).using(TTL_MS, Number.POSITIVE_INFINITY, async () => {
         if (nowUs() >= options.until) return;
@@ -49,4 +52,9 @@ function next(lane: readonly Fault[], chance: Chance): Fault {
   const alone = chance.inThousand(ALONE_IN_THOUSAND);
   const choices = lane.filter((fault) => (fault.alone ?? false) === alone);
   return chance.of(choices.length > 0 ? choices : lane);
+}
+
+function calm(chance: Chance): number {
+  const long = chance.inThousand(LONG_CALM_IN_THOUSAND);
+  return chance.between(0, long ? LONG_CALM_MS : BRIEF_CALM_MS);
 }

@@ -4,7 +4,7 @@ import { judge } from './verdict.ts';
 
 const MS = 1_000;
 const RUN: Run = {
-  ...{ engine: 'redis', seed: 1, minutes: 1, healedAt: 5_000 * MS, longestTtlMs: 1_000 },
+  ...{ engine: 'redis', servers: 'none', seed: 1, minutes: 1, healedAt: 5_000 * MS, longestTtlMs: 1_000 },
   injuries: [],
   leftovers: [],
   crashes: [],

@@ -4,7 +4,7 @@ import { type Lock, type LockClient, LockError } from '../../src/index.ts';
 import type { Chance } from './chance.ts';
 import type { HistoryWriter } from './history.ts';
 import type { Registers } from './register.ts';
-import { nextPlan, type Plan, type Use } from './workload.ts';
+import { nextPlan, type Pace, type Plan, type Use } from './workload.ts';
 
 /** What the workers of one client share. */
 export interface Workplace {
@@ -30,9 +30,9 @@ const RETRY_MS = 20;
 const ABORTED = new Error('aborted by the plan');
 
 /** Takes one lock after the other, and notes what happens, until it is time to finish. */
-export async function work(place: Workplace, chance: Chance): Promise<void> {
+export async function work(place: Workplace, chance: Chance, pace: Pace): Promise<void> {
   while (!place.finishing()) {
-    await carryOut(nextPlan(chance), place);
+    await carryOut(nextPlan(chance, pace), place);
     await turn();
   }
 }

@@ -1,12 +1,15 @@
 import type { Chance } from './chance.ts';
 
-/** Names for which all compete, and names that are mostly free. */
-const HOT = Array.from({ length: 4 }, (_, index) => `hot-${index}`);
-const COLD = Array.from({ length: 32 }, (_, index) => `cold-${index}`);
-export const NAMES: readonly string[] = [...HOT, ...COLD];
+/** Names for which all compete, names that are mostly free, and names that are never kept for long on purpose. */
+const HOT = named('hot', 4);
+const COLD = named('cold', 32);
+const BRISK = named('brisk', 16);
+export const NAMES: readonly string[] = [...HOT, ...COLD, ...BRISK];
 
 const TTLS_MS = [600, 1_000, 1_500];
 export const LONGEST_TTL_MS = Math.max(...TTLS_MS);
+/** Short, as a crash is what they wait for longest. */
+const BRISK_TTL_MS = Math.min(...TTLS_MS);
 
 /** How long a single try may take: two commands, each of which may stay without an answer for 5 s. */
 const TRY_MS = 10_000;
@@ -33,7 +36,19 @@ export interface Plan {
   readonly use: Use;
 }
 
-export function nextPlan(chance: Chance): Plan {
+/** What a worker does: everything there is, or many brief things, so that there is always somebody in the middle of one. */
+export type Pace = 'varied' | 'brisk';
+
+export function nextPlan(chance: Chance, pace: Pace): Plan {
+  return pace === 'brisk' ? briskPlan(chance) : variedPlan(chance);
+}
+
+function briskPlan(chance: Chance): Plan {
+  const use = { kind: 'brief', holdMs: chance.between(0, 1) } as const;
+  return { name: chance.of(BRISK), ttlMs: BRISK_TTL_MS, ...nextWait(chance), use };
+}
+
+function variedPlan(chance: Chance): Plan {
   const hot = chance.inThousand(700);
   const name = chance.of(hot ? HOT : COLD);
   const ttlMs = TTLS_MS[NAMES.indexOf(name) % TTLS_MS.length] ?? LONGEST_TTL_MS;
@@ -60,4 +75,8 @@ function nextUse(chance: Chance, hot: boolean, ttlMs: number): Use {
     return kind === 'abandoned' ? { kind } : { kind, holdMs };
   }
   return { kind: 'brief', holdMs: chance.inThousand(800) ? chance.between(0, 2) : chance.between(3, 20) };
+}
+
+function named(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${kind}-${index}`);
 }

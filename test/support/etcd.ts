@@ -100,6 +100,15 @@ export class EtcdCluster implements AsyncDisposable {
     return (await run('etcdctl', [endpoints, ...args], { env: ENV, timeout: CTL_TIMEOUT_MS })).stdout;
   }
 
+  /** The version of its first member. */
+  async version(): Promise<string> {
+    const [member] = this.members;
+    const text = (await member?.ctl('endpoint', 'status', '-w', 'json')) ?? '';
+    const version = /"version":"([^"]+)"/.exec(text)?.[1];
+    if (version === undefined) throw new Error(`no version: ${text}`);
+    return version;
+  }
+
   /** Runs `etcdctl lock`, which holds the lock until it is told to end. */
   lock(name: string): CtlLock {
     const args = [`--endpoints=${this.urls.join()}`, 'lock', '--ttl=20', name];

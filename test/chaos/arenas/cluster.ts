@@ -7,6 +7,7 @@ import { orderFaults } from '../redis-faults.ts';
 import { NAMES } from '../workload.ts';
 import type { Arena } from './arena.ts';
 import { keysWithoutTtl } from './redis-keys.ts';
+import { redisVersion } from './redis-version.ts';
 import { connectionFaults } from './sentinel.ts';
 
 const SETTLE_MS = 3_000;
@@ -61,6 +62,7 @@ export async function clusterArena(): Promise<Arena> {
   };
   return {
     wayOf: () => ({ url }),
+    servers: `${await redisVersion(cluster.servers[0]!)}, three masters with a replica each`,
     clearWay: { url },
     lanes: [
       [failover, order, move, move],

@@ -68,6 +68,7 @@ export async function etcdArena(clients: number): Promise<Arena> {
     wayOf: (client) => ({
       url: `etcd://${(links[client] ?? []).map(({ port }) => `127.0.0.1:${port}`).join()}`,
     }),
+    servers: `etcd ${await cluster.version()}, three members`,
     clearWay: { url: cluster.url },
     lanes: [linkFaults(links, { resp: false }), faults],
     async leftovers() {

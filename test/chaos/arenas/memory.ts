@@ -5,6 +5,7 @@ export function memoryArena(): Arena {
   const way = { url: 'memory:chaos' };
   return {
     wayOf: () => way,
+    servers: 'none',
     clearWay: way,
     lanes: [],
     leftovers: async () => [],

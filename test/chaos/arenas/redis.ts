@@ -5,6 +5,7 @@ import { linkFaults } from '../link-faults.ts';
 import { deafness, frozen, orderFaults, soloFaults } from '../redis-faults.ts';
 import type { Arena } from './arena.ts';
 import { keysWithoutTtl } from './redis-keys.ts';
+import { redisVersion } from './redis-version.ts';
 
 /** One Redis that writes down everything before it answers, and for each client a proxy for commands and one for messages. */
 export async function redisArena(clients: number): Promise<Arena> {
@@ -20,6 +21,7 @@ export async function redisArena(clients: number): Promise<Arena> {
       if (!commands || !subscriber) throw new Error(`there is no client ${client}`);
       return { ports: { commands: commands.port, subscriber: subscriber.port } };
     },
+    servers: await redisVersion(server),
     clearWay: { url: server.url },
     lanes: [
       [...linkFaults(links, { resp: true }), deafness(subscribers)],

@@ -7,6 +7,7 @@ import { frozen, orderFaults } from '../redis-faults.ts';
 import { LONGEST_TTL_MS } from '../workload.ts';
 import type { Arena } from './arena.ts';
 import { keysWithoutTtl } from './redis-keys.ts';
+import { redisVersion } from './redis-version.ts';
 
 const SERVERS = 5;
 
@@ -32,6 +33,7 @@ export async function redlockArena(clients: number): Promise<Arena> {
   });
   return {
     wayOf: (client) => ({ url: urlOf(links[client] ?? []) }),
+    servers: `${SERVERS} × ${await redisVersion(servers[0]!)}`,
     clearWay: { url: urlOf(servers) },
     lanes: [
       linkFaults(links, { resp: true }),

@@ -6,6 +6,7 @@ import type { Fault } from '../fault.ts';
 import { orderFaults } from '../redis-faults.ts';
 import type { Arena } from './arena.ts';
 import { keysWithoutTtl } from './redis-keys.ts';
+import { redisVersion } from './redis-version.ts';
 
 /** Sentinels look at servers that came back only now and then. */
 const CONVERSION_TIMEOUT_MS = 60_000;
@@ -40,6 +41,7 @@ export async function sentinelArena(): Promise<Arena> {
   });
   return {
     wayOf: () => ({ url }),
+    servers: `${await redisVersion(group.master)}, a master, two replicas, three Sentinels`,
     clearWay: { url },
     lanes: [
       [
