@@ -150,14 +150,21 @@ describe('the judge', () => {
       expect(broken({ one: [...HEALTHY.one, ended(80_000, null)] })).toEqual([]);
     });
 
-    it('counts from when its process went on', () => {
+    it('does not count the time for which its process stood still', () => {
       const still = (from: number, to: number): Entry[] => [['stood still', from * MS, to * MS]];
       const one = (...more: Entry[][]) => ({ one: [...HEALTHY.one, ...more] });
       expect(broken(one(ended(9_250), still(7_900, 9_000)))).toEqual([]);
       expect(broken(one(ended(9_251), still(7_900, 9_000)))).toEqual([IN_TIME]);
       expect(broken({ ...one(ended(9_250)), two: [...HEALTHY.two, still(7_900, 9_000)] })).toEqual([IN_TIME]);
       expect(broken(one(ended(8_300), still(7_100, 7_200)))).toEqual([IN_TIME]);
-      expect(broken(one(ended(9_250), still(8_251, 9_200)))).toEqual([IN_TIME]);
+      expect(broken(one(ended(8_300), still(8_300, 8_400)))).toEqual([IN_TIME]);
+      // It ran for 200 ms before, and for 50 ms after.
+      expect(broken(one(ended(9_250), still(8_200, 9_200)))).toEqual([]);
+      expect(broken(one(ended(9_251), still(8_200, 9_200)))).toEqual([IN_TIME]);
+      // Stopped, and then without a core to run on.
+      const stopped = one(ended(9_250), still(7_900, 8_500), still(8_500, 9_000));
+      expect(broken(stopped)).toEqual([]);
+      expect(broken(one(ended(9_251), still(7_900, 8_500), still(8_500, 9_000)))).toEqual([IN_TIME]);
     });
 
     it('finds what was never answered', () => {
