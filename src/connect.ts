@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { LockArgumentError, withoutCredentials } from './errors.ts';
+import { SentinelRedis } from './sentinel-redis.ts';
 import { parseServersUrl, type ServersUrl, schemeOf } from './url.ts';
 
 /** A connection that does not answer must not keep a process for long that has ended it. */
@@ -72,7 +73,7 @@ function connectBySentinel(parts: ServersUrl, url: string): Redis {
   const [, name, db = '0'] = /^([^/]+)(?:\/(\d+))?$/.exec(parts.path) ?? [];
   if (name === undefined) throw new LockArgumentError('source', withoutCredentials(url), BOUNDS.sentinel);
   const sentinels = parts.hosts.map(({ host, port = SENTINEL_PORT }) => ({ host, port }));
-  return new Redis({
+  return new SentinelRedis({
     sentinels,
     name,
     // A master that is replaced goes on as one for ten seconds or so. Whoever hears of it leaves at once.

@@ -217,6 +217,8 @@ export class RedisBackend implements LockBackend {
 
   /** The user has ended the connection: nothing will come, so nobody must wait for it. */
   readonly #onEnd = (): void => {
+    // Whoever listened before may have opened it again.
+    if (this.#redis.status !== 'end') return;
     const error = (name: string) => this.link.outage(name) ?? connectionEnded(name);
     this.#line.failAll(error);
     this.counters.failWaits(error);

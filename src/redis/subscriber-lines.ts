@@ -67,7 +67,7 @@ class SingleLine implements Lines {
 
   /** When the user ends the connection we were made from, ours must not keep the process alive. */
   readonly #followEnd = (): void => {
-    this.#line?.disconnect();
+    if (this.#source.status === 'end') this.#line?.disconnect();
   };
 
   readonly #followReady = (): void => this.#events.ready();
@@ -139,6 +139,10 @@ function openLine(source: Redis, events: LineEvents): Redis {
   });
   line.on('ready', () => events.ready());
   line.on('close', () => events.lost(line));
+  // By Sentinels ioredis ends a connection for good that is told to leave a replaced master while it is on its way to another.
+  line.on('end', () => {
+    if (source.status !== 'end') events.lost(line);
+  });
   // The node has told us, unasked, that a slot is not its own any more. To ioredis 5 that is an error.
   line.on('moved', () => events.lost(line));
   line.on('error', (error: unknown) => (line.status === 'ready' ? events.lost(line) : events.failed(error)));

@@ -112,7 +112,7 @@ export class Subscriber implements LineEvents {
       channel.request = undefined;
       if (channel.state === 'open') channel.state = 'lost';
     }
-    if (line.status === 'ready' || this.#lines.moves) this.#askSoon();
+    if (line.status === 'ready' || line.status === 'end' || this.#lines.moves) this.#askSoon();
   }
 
   failed(error: unknown): void {

@@ -1,5 +1,7 @@
-import { Redis } from 'ioredis';
+import { once } from 'node:events';
+import { Redis, type RedisOptions } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import { connect } from '../../src/connect.ts';
 import { type Lock, LockBackendError, LockClient, ReplicationError, redisBackend } from '../../src/index.ts';
 import type { RedisBackendOptions } from '../../src/redis/options.ts';
 import { ask, says } from '../support/ask.ts';
@@ -35,6 +37,10 @@ function clientOn(redis: Redis, options?: RedisBackendOptions): LockClient {
 
 function watched({ sentinels, name }: SentinelGroup) {
   return { sentinels, name, sentinelRetryStrategy: () => 50 };
+}
+
+function urlOf({ sentinels, name }: SentinelGroup): string {
+  return `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join()}/${name}`;
 }
 
 function newClient(group: SentinelGroup, options?: RedisBackendOptions): LockClient {
@@ -109,8 +115,7 @@ it('a failover leaves what is held held, and tells who waits', async () => {
 
 it('row 12: a client by URL leaves a master that was replaced, although that goes on as one', async () => {
   const group = await start();
-  const places = group.sentinels.map(({ host, port }) => `${host}:${port}`).join();
-  const client = new LockClient(`redis+sentinel://${places}/${group.name}`);
+  const client = new LockClient(urlOf(group));
   endings.push(() => client.close());
   const creator = client.creator('moved');
   await (await creator.acquire(TTL)).release();
@@ -298,3 +303,58 @@ describe('row 12: an old master that is cut off from the others but not from a c
     expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
   }, 60_000);
 });
+
+describe('row 21: by Sentinels, a connection that is told to leave its master while it is on its way to another', () => {
+  /** As its failover detector does, which still listens then. */
+  async function cutTwice(redis: Redis): Promise<void> {
+    const onItsWay = once(redis, 'connecting');
+    redis.disconnect(true);
+    await onItsWay;
+    redis.disconnect(true);
+  }
+
+  it('goes on, if it is ours', async () => {
+    const group = await start();
+    const redis = connect(urlOf(group)) as Redis;
+    const ends: string[] = [];
+    redis.on('end', () => ends.push(redis.status));
+    const creator = clientOn(redis).creator('kept');
+    const holder = await newClient(group).creator('kept').acquire(TTL);
+    const waiting = creator.acquire(TTL, WAIT);
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+    await cutTwice(redis);
+    await until(() => ends.length > 0, { what: 'ioredis to end it' });
+    await holder.release();
+    await (await waiting).release();
+    redis.disconnect();
+    await until(() => redis.status === 'end', { what: 'the end' });
+    expect(ends[0]).toBe('connecting');
+  });
+
+  it('is made anew, if messages come on it', async () => {
+    const group = await start();
+    const redis = new ListeningRedis(watched(group));
+    const creator = clientOn(redis).creator('kept');
+    const holder = await newClient(group).creator('kept').acquire(TTL);
+    const waiting = creator.acquire(TTL, WAIT);
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+    const [line] = redis.lines;
+    await cutTwice(line!);
+    await until(() => line?.status === 'end', { what: 'ioredis to end it' });
+    await until(() => redis.lines.length === 2 && redis.lines[1]?.status === 'ready', { what: 'another' });
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+    await holder.release();
+    await (await waiting).release();
+  });
+});
+
+/** Knows the connections that were made from it. */
+class ListeningRedis extends Redis {
+  readonly lines: Redis[] = [];
+
+  override duplicate(override?: Partial<RedisOptions>): Redis {
+    const line = super.duplicate(override);
+    this.lines.push(line);
+    return line;
+  }
+}
