@@ -42,8 +42,8 @@ function quote(text: string): string {
 export const FOREIGN = "redis.error_reply('BATONFOREIGN the key holds something that is not a lock of ours')";
 
 /** The answer when the server does not let us tell a waiter of its grant. */
-export const DENIED = `redis.error_reply('BATONDENIED this user is refused SPUBLISH on the inboxes of waiters: '
-  .. 'allow it +spublish and the channels &' .. inboxes .. '*')`;
+export const DENIED = `redis.error_reply('BATONDENIED this user is refused PUBSUB SHARDNUMSUB or SPUBLISH on the inboxes of waiters: '
+  .. 'allow it +pubsub|shardnumsub, +spublish and the channels &' .. inboxes .. '*')`;
 
 /**
  * The answer of a server before Redis 7, which has no sharded channels; only from then on does Lua know the version's number.
@@ -110,7 +110,8 @@ export function ttlIn(owner: string): string {
 
 /**
  * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
- * Returns nil from the function that it is part of when the server refuses that.
+ * Returns nil from the function that it is part of when the server refuses that. Whom nobody hears here must not be told at all:
+ * replicas pass a message on, and on one that was the master before there may be somebody who still listens and would believe it.
  */
 export const TELL_GRANT = `
   local nextFence, fenceText = us, now
@@ -120,7 +121,10 @@ export const TELL_GRANT = `
   end
   local told = 1
   if inbox then
-    told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    told = redis.pcall('PUBSUB', 'SHARDNUMSUB', inbox)[2]
+    if told ~= 0 then
+      told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
+    end
     if type(told) ~= 'number' then return nil end
   end
 `;
@@ -165,7 +169,7 @@ end
  *   nil            nobody is left in line
  *   nil, 'more'    1 000 dead waiters were dropped and there are more; nothing was granted
  *   nil, 'denied'  this user may not SPUBLISH; the queue is as it was
- * Who listens is what SPUBLISH answers; PUBLISH would count those who listen to a pattern, too.
+ * Who listens is what PUBSUB SHARDNUMSUB answers; PUBLISH would count those who listen to a pattern, too.
  */
 export const HAND_OVER = `
 local function handOver(head, self)
