@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { codeBlocks, pages } from './code-blocks.ts';
-import { Programs } from './programs.ts';
+import { Programs, withoutTokens } from './programs.ts';
 
 /** Pages whose blocks are run by a test of their own, because they need more than to be started. Compiled they are here. */
 const RUN_ELSEWHERE = ['docs/reliability.md', 'docs/testing.md'];
@@ -77,8 +77,3 @@ it('the blocks of a page are found with what belongs to them', () => {
     { line: 13, language: 'sh', file: undefined, code: 'ls\n', setup: '', output: undefined },
   ]);
 });
-
-/** Fencing tokens are other ones each time. */
-function withoutTokens(text: string): string {
-  return text.replaceAll(/\b\d{16}\b/g, 'TOKEN');
-}

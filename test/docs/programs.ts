@@ -7,16 +7,18 @@ import { type CodeBlock, ROOT } from './code-blocks.ts';
 const run = promisify(execFile);
 /** A program of the documentation that takes longer has got stuck. */
 const LONGEST_MS = 20_000;
-const PACKAGE: Record<string, string> = {
-  "'batonlock'": "'../../../src/index.ts'",
-  "'batonlock/etcd'": "'../../../src/etcd/backend.ts'",
-  "'batonlock/testing'": "'../../../src/testing/kit.ts'",
+/** What the package exports, and where a block finds it. */
+const SUBPATHS: Record<string, string> = {
+  "'batonlock'": 'src/index',
+  "'batonlock/etcd'": 'src/etcd/backend',
+  "'batonlock/testing'": 'src/testing/kit',
 };
 /** All strict options of the project, but a block may declare what only the text behind it speaks of. */
 const CONFIG = {
   extends: '../../../tsconfig.json',
   compilerOptions: {
     noUnusedLocals: false,
+    noUnusedParameters: false,
     noEmit: false,
     rootDir: '../../..',
     outDir: 'out',
@@ -60,11 +62,18 @@ function fileName({ page, line, language }: CodeBlock): string {
   return `${basename(page, '.md')}-${line}.${language}`;
 }
 
-function source({ setup, code }: CodeBlock): string {
-  const text = Object.entries(PACKAGE).reduce(
-    (text, [name, file]) => text.replaceAll(name, file),
+function source({ setup, code, language }: CodeBlock): string {
+  // JavaScript is not compiled, and so has to import what is.
+  const found = (path: string) => (language === 'ts' ? `'../../../${path}.ts'` : `'./out/${path}.js'`);
+  const text = Object.entries(SUBPATHS).reduce(
+    (text, [name, path]) => text.replaceAll(name, found(path)),
     setup + code,
   );
   // What has no import or export would be a script, and all scripts share their names.
   return `${text}export {};\n`;
+}
+
+/** Output with the same word for each fencing token: they are other ones each time. */
+export function withoutTokens(output: string): string {
+  return output.replaceAll(/\b\d{16}\b/g, 'TOKEN');
 }
