@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { LockClient, LockError, LockLostError, memoryBackend } from '../../src/index.ts';
 import { Fenced, Shop } from './shop.ts';
 
-const TTL = 200;
+const TTL = 500;
 const { values } = parseArgs({ options: { redis: { type: 'string' } } });
 const memory = memoryBackend();
 const folder = mkdtempSync(join(tmpdir(), 'batonlock-shop-'));
@@ -52,12 +52,17 @@ async function sellTwo(item: number, fenced: boolean): Promise<void> {
       console.log(`  Ann is refused: ${error.message}`);
       await sell(first, item, 'Ann', { stall: 0, fenced });
     });
-    await pause(TTL / 4);
+    await isHeld(second);
     await Promise.all([slow, sell(second, item, 'Ben', { stall: 0, fenced })]);
   } finally {
     await Promise.all([first.close(), second.close()]);
   }
   console.log(`  sold ${shop.sold(item)} of 10, and the shelf says ${shop.onShelf(item)}`);
+}
+
+/** Resolves as soon as anybody has the lock. */
+async function isHeld(locks: LockClient): Promise<void> {
+  for await (const { holders } of locks.creator('shop').watch()) if (holders.length > 0) return;
 }
 
 function connect(): LockClient {

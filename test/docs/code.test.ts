@@ -5,8 +5,8 @@ import { Programs, withoutTokens } from './programs.ts';
 
 /** Pages whose blocks are run by a test of their own, because they need more than to be started. Compiled they are here. */
 const RUN_ELSEWHERE = ['docs/reliability.md', 'docs/testing.md'];
-/** `text` is for people: drawings, output, and lines of a server's configuration. */
-const LANGUAGES = ['ts', 'js', 'sh', 'text'];
+/** `json` and `text` are for people to read: drawings, output, lines of a configuration. */
+const LANGUAGES = ['ts', 'js', 'sh', 'json', 'text'];
 
 const blocks = pages().flatMap((page) => codeBlocks(page));
 const programs = blocks.filter(({ language }) => language === 'ts' || language === 'js');
@@ -38,7 +38,7 @@ describe('the code of the documentation', () => {
     for (const page of RUN_ELSEWHERE) expect(programs.some((block) => block.page === page)).toBe(true);
   });
 
-  it('compiles under the strict options', () => compiled.compile(), 60_000);
+  it('compiles under the strict options', () => compiled.compile(), 240_000);
 
   it.concurrent.each(run)('runs to its end: $at', async (block) => {
     const printed = await compiled.run(block, { REDIS_URL: server.url, LOCKS_URL: server.url });

@@ -1,7 +1,10 @@
 import { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startRedis } from '../support/redis-server.ts';
 import { runExample } from './run-example.ts';
+
+// All at once, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe.each(['memory', 'Redis'])('on %s', (engine) => {
   async function run(example: string) {
