@@ -109,6 +109,7 @@ export class LockClient {
     await this.#session.close(checkFlag(release, 'release'));
   }
 
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

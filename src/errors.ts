@@ -20,6 +20,7 @@ export abstract class LockError extends Error {
     this.lockName = lockName;
   }
 
+  /** Name of the class. */
   override get name(): string {
     return this.constructor.name;
   }
@@ -61,6 +62,7 @@ const LOSSES: Record<LossReason, string> = {
 /** The lease ended without our release: what was done since is not protected by the lock. */
 export class LockLostError extends LockError {
   readonly code = 'ERR_LOCK_LOST';
+  /** How that was noticed. */
   readonly reason: LossReason;
 
   constructor(lockName: string, reason: LossReason) {
@@ -72,6 +74,7 @@ export class LockLostError extends LockError {
 /** The server could not be asked, or refused. `cause` is the underlying error. */
 export class LockBackendError extends LockError {
   readonly code: 'ERR_LOCK_BACKEND' | 'ERR_LOCK_QUORUM' = 'ERR_LOCK_BACKEND';
+  /** What kept the server from it. */
   readonly reason: BackendFault;
   /** Whether the same request may succeed later without anybody changing a setting. */
   readonly retryable: boolean;
@@ -102,6 +105,7 @@ export class ReplicationError extends LockBackendError {
 export interface ServerError {
   /** Host and port, path or name; never with credentials. */
   readonly server: string;
+  /** What it failed with. */
   readonly error: Error;
 }
 
@@ -180,7 +184,9 @@ export class LockClosedError extends LockError {
   readonly code = 'ERR_LOCK_CLOSED';
 }
 
-interface ErrorDetails extends ErrorOptions {
+/** What an error knows besides its text. */
+export interface ErrorDetails extends ErrorOptions {
+  /** Name of the lock concerned, if there is one. */
   readonly lockName?: string | undefined;
 }
 

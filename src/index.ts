@@ -1,7 +1,15 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient, type ReadWriteLock } from './client.ts';
 export type { GroupOptions, WaitOptions } from './core/arguments.ts';
-export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
+export type {
+  Canceller,
+  Grant,
+  Holder,
+  LeaseRequest,
+  LockBackend,
+  LockState,
+  Observation,
+} from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type { LockJson } from './core/handover.ts';
@@ -10,6 +18,7 @@ export {
   type BackendFault,
   CounterExpiredError,
   CounterOverflowError,
+  type ErrorDetails,
   LockArgumentError,
   LockBackendError,
   LockCapacityError,

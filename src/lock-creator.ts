@@ -179,6 +179,7 @@ export class LockCreator {
     else await this.#session.closeScope(this, release);
   }
 
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

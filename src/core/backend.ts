@@ -12,7 +12,9 @@ export interface Canceller {
  * `failed`, once. No promises: each would cost a waiter memory, and a handoff time.
  */
 export interface LeaseRequest {
+  /** Name of the lock, with its group. */
   readonly name: string;
+  /** Length of the lease in ms. */
   readonly ttlMs: number;
   /** How many units of the capacity to take, 1 … `capacity`; a mutex takes 1 of 1. */
   readonly units: number;
@@ -24,6 +26,7 @@ export interface LeaseRequest {
   readonly askedAt: number;
   /** Set by the backend before it returns, unless it has answered by then. */
   canceller: Canceller | undefined;
+  /** The lease is there. */
   granted(grant: Grant): void;
   /** Only a try is refused: somebody else has the lock or is in line for it. */
   refused(): void;
@@ -35,10 +38,15 @@ export interface LeaseRequest {
 
 /** A lease that a backend has granted. The handle keeps `units`, `ttlMs` and `deadline` up to date. */
 export interface Grant {
+  /** Name of the lock, with its group. */
   readonly name: string;
+  /** Owner id, unique to this acquisition. */
   readonly owner: string;
+  /** Higher than that of every earlier grant of the name. */
   readonly fencingToken: number;
+  /** How many units of the capacity it holds. */
   units: number;
+  /** Length of the lease in ms, as last asked for. */
   ttlMs: number;
   /** Local instant after which the lease must not be believed in. */
   deadline: number;
@@ -46,10 +54,13 @@ export interface Grant {
 
 /** One lease, as the server sees it. */
 export interface Holder {
+  /** Owner id, unique to its acquisition. */
   readonly owner: string;
   /** The client that holds it: `<client name>.<process id>.<random>`. */
   readonly client: string;
+  /** How many units of the capacity it holds. */
   readonly units: number;
+  /** That of its grant. */
   readonly fencingToken: number;
   /** Time left by the server's clock, in ms. */
   readonly remainingTtl: number;
@@ -57,9 +68,11 @@ export interface Holder {
 
 /** A lock as the server sees it at one moment. */
 export interface LockState {
+  /** Name of the lock, with its group. */
   readonly name: string;
   /** The capacity with which the name is used now; 1 when nobody holds any of it or waits for it. */
   readonly capacity: number;
+  /** Who holds it, or some of it; empty while it is free. */
   readonly holders: readonly Holder[];
   /** How many waiters are queued, including those whose process has died since. */
   readonly waiters: number;
@@ -69,21 +82,28 @@ export interface LockState {
 export interface Observation {
   /** Reads the state anew and reports it, in order with what the server tells by itself. */
   check(): Promise<void>;
+  /** Resolves when nothing more will be told. */
   stop(): Promise<void>;
 }
 
 /** What an engine has to do. It blocks in its own native way; everything else is common. */
 export interface LockBackend {
+  /** What messages call the engine: `redis`, `etcd`. */
   readonly kind: string;
+  /** What the engine can do. What it cannot is refused with `LockUnsupportedError` before it is asked. */
   readonly supports: {
     /** More than one unit of a name: semaphores and read-write locks. */
     readonly capacity: boolean;
+    /** Tokens that rise with every grant of a name. */
     readonly fencing: boolean;
+    /** First come, first served, across processes. */
     readonly fifo: boolean;
+    /** Whether there is a `counters`. */
     readonly counters: boolean;
   };
   /** Only of backends that support counters. */
   readonly counters?: CounterStore;
+  /** The time by which its deadlines go. */
   readonly clock: Clock;
   /** How far clocks may run apart, as a part of the TTL (0 … 1); 0.01 when left out. */
   readonly driftFactor?: number;
@@ -107,6 +127,7 @@ export interface LockBackend {
   forget?(grant: Grant): void;
   /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
   onForced(grant: Grant, listener: () => void): () => void;
+  /** The lock as the server sees it now. Rejects with `LockBackendError`, `LockClosedError`. */
   inspect(name: string): Promise<LockState>;
   /** Takes the lock from its holder and hands it on. False when nobody held it. */
   forceRelease(name: string): Promise<boolean>;

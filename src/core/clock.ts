@@ -1,5 +1,6 @@
 /** Cancels what was scheduled; harmless when it has already run. */
 export interface Alarm {
+  /** The task will not be called from now on. */
   cancel(): void;
 }
 

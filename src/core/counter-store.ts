@@ -7,6 +7,7 @@ export const HIGHEST_COUNT = Number.MAX_SAFE_INTEGER;
 
 /** What one call does to a counter. `get` is among them so that it sees what its caller has asked for before. */
 export interface CounterStep {
+  /** What to do with it. */
   readonly kind: 'set' | 'increment' | 'decrement' | 'delete' | 'get';
   /** The value to set, or by how much to count; 0 for the others. */
   readonly by: number;
@@ -16,6 +17,7 @@ export interface CounterStep {
 
 /** Who waits for a counter to reach 0; exactly one of the two is called, once, unless the wait is stopped. */
 export interface CounterWaiter {
+  /** It stands at 0, or has come to it meanwhile. */
   reached(): void;
   /** With `CounterExpiredError`, `LockBackendError` or `LockClosedError`. */
   failed(reason: unknown): void;

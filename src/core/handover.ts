@@ -10,9 +10,13 @@ const FIELDS = ['version', 'name', 'owner', 'fencingToken', 'units', 'ttl'] as c
 export interface LockJson {
   /** Of this format: 1. */
   readonly version: 1;
+  /** Name of the lock, with its group. */
   readonly name: string;
+  /** Owner id of the lease, which stays the same. */
   readonly owner: string;
+  /** That of its grant, which stays the same. */
   readonly fencingToken: number;
+  /** How many units of the capacity it holds. */
   readonly units: number;
   /** Length of the lease in ms. */
   readonly ttl: number;

@@ -163,6 +163,7 @@ export class Lock {
     return this.#releasing;
   }
 
+  /** As `release`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }

@@ -15,9 +15,21 @@ export interface EtcdBackendOptions {
   /** Longest time to wait for the answer to one command, in ms, at least 10. 5 s by default. */
   commandTimeout?: number;
   /** User and password, unless they are in the URL. Only for connections of our own. */
-  auth?: { username: string; password: string };
+  auth?: {
+    /** Name of the user. */
+    username: string;
+    /** The user's password. */
+    password: string;
+  };
   /** Certificates in PEM; with them every connection of our own speaks TLS. */
-  credentials?: { rootCertificate: Buffer; privateKey?: Buffer; certChain?: Buffer };
+  credentials?: {
+    /** Of whoever has signed the server's certificate. */
+    rootCertificate: Buffer;
+    /** Of the client, if the server asks for one. */
+    privateKey?: Buffer;
+    /** The client's certificate, and those up to one that the server trusts. */
+    certChain?: Buffer;
+  };
 }
 
 export interface EtcdSettings {

@@ -7,6 +7,7 @@ export interface Leader {
   readonly owner: string;
   /** The client that leads: `<client name>.<process id>.<random>`. */
   readonly client: string;
+  /** Higher than that of every earlier leader. */
   readonly fencingToken: number;
 }
 

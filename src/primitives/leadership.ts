@@ -46,6 +46,7 @@ export class Leadership {
     return this.#lock.release();
   }
 
+  /** As `resign`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.resign();
   }

@@ -64,6 +64,7 @@ export class MultiLock {
     return all(this.#locks.map((lock) => lock.release()));
   }
 
+  /** As `release`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }

@@ -25,6 +25,7 @@ export interface RedisBackendOptions {
   replicas?: ReplicaOptions;
 }
 
+/** How many replicas a grant has to reach, and within which time. */
 export interface ReplicaOptions {
   /** How many replicas, at least 1. */
   count: number;

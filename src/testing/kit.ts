@@ -128,6 +128,7 @@ export class TestKit {
     await done;
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

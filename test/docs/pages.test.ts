@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PAGES } from '../../bench/engines/docs.ts';
 import { readEngines } from '../../bench/engines/run.ts';
@@ -19,19 +19,6 @@ describe.each(WITH_FIGURES)('docs/$name', ({ file, expected }) => {
   it('has the figures of the committed run', () => {
     const text = readFileSync(file, 'utf8');
     expect(withSection(text, expected())).toBe(text);
-  });
-});
-
-const DOCS = new URL('../../docs/', import.meta.url);
-
-describe.each(readdirSync(DOCS).filter((name) => name.endsWith('.md')))('docs/%s', (name) => {
-  it('has links that resolve', () => {
-    const file = new URL(name, DOCS);
-    const links = [...readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(
-      ([, link]) => link ?? '',
-    );
-    const broken = links.filter((link) => !link.startsWith('http') && !existsSync(new URL(link, file)));
-    expect(broken).toEqual([]);
   });
 });
 

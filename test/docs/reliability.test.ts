@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lock, LockClient, type LockCreator, memoryBackend } from '../../src/index.ts';
 import { testKit } from '../../src/testing/kit.ts';
@@ -11,7 +9,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCS = join(ROOT, 'docs');
 const FAULTS = join(ROOT, 'test/faults');
 const PAGE = readFileSync(join(DOCS, 'reliability.md'), 'utf8');
-const run = promisify(execFile);
 
 const KNOWN_FAILURES = Array.from({ length: 52 }, (_, index) => index + 1);
 /** What the library does not use needs no test. */
@@ -126,12 +123,6 @@ describe('the examples', () => {
     });
     examples = Object.assign({}, ...(await Promise.all(modules))) as Examples;
   });
-
-  it('compile under the strict options', async () => {
-    const config = { extends: '../../../tsconfig.json', include: ['example-*.ts'] };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-    await run('npx', ['tsc', '-p', folder], { cwd: ROOT });
-  }, 60_000);
 
   it.each([true, false])('stop when the lock is lost, what they call heeds the signal: %s', async (heeds) => {
     await using kit = testKit();

@@ -6,15 +6,21 @@ type Register = (hook: Hook) => unknown;
 
 /** What the suite needs of a test runner: vitest, `@jest/globals` and `node:test` have it, each as a whole module. */
 export interface TestRunner {
+  /** A group of cases. */
   describe(title: string, body: () => void): unknown;
+  /** One case. */
   it(title: string, body: () => Promise<void>): unknown;
+  /** Before each case of the group. */
   beforeEach(hook: Hook): unknown;
+  /** After each case of the group, also one that has failed. */
   afterEach(hook: Hook): unknown;
   /** Once before all cases; `before` where it is called so. */
   readonly beforeAll?: Register;
   /** Once after all cases; `after` where it is called so. */
   readonly afterAll?: Register;
+  /** As `beforeAll`. */
   readonly before?: Register;
+  /** As `afterAll`. */
   readonly after?: Register;
 }
 
