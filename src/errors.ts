@@ -180,7 +180,8 @@ export class LockClosedError extends LockError {
   readonly code = 'ERR_LOCK_CLOSED';
 }
 
-interface ErrorDetails extends ErrorOptions {
+/** What else an error tells: its cause, and the lock that it is about. */
+export interface ErrorDetails extends ErrorOptions {
   readonly lockName?: string | undefined;
 }
 

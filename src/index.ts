@@ -1,7 +1,15 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient, type ReadWriteLock } from './client.ts';
 export type { GroupOptions, WaitOptions } from './core/arguments.ts';
-export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation } from './core/backend.ts';
+export type {
+  Canceller,
+  Grant,
+  Holder,
+  LeaseRequest,
+  LockBackend,
+  LockState,
+  Observation,
+} from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type { LockJson } from './core/handover.ts';
@@ -10,6 +18,7 @@ export {
   type BackendFault,
   CounterExpiredError,
   CounterOverflowError,
+  type ErrorDetails,
   LockArgumentError,
   LockBackendError,
   LockCapacityError,
@@ -32,7 +41,7 @@ export {
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { AcquireAllOptions } from './primitives/acquire-all.ts';
-export { Counter, type CounterOptions } from './primitives/counter.ts';
+export type { Counter, CounterOptions } from './primitives/counter.ts';
 export type { CampaignOptions, Election } from './primitives/election.ts';
 export type { Leader } from './primitives/leaders.ts';
 export type { Leadership } from './primitives/leadership.ts';
