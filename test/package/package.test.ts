@@ -42,7 +42,10 @@ describe('the packed package', () => {
     const built = sources
       .filter((file) => file.endsWith('.ts'))
       .flatMap((file) => ['.js', '.d.ts'].map((extension) => `dist/${file.replace(/\.ts$/, extension)}`));
-    const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built];
+    const pages = readdirSync(join(ROOT, 'docs'))
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `docs/${file}`);
+    const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...pages, ...built];
     expect([...tarball.contents].sort()).toEqual(wanted.sort());
   });
 

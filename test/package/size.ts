@@ -29,7 +29,11 @@ for (const [file, { bytesInOutput }] of Object.entries(output.inputs)) {
   parts.set(part, (parts.get(part) ?? 0) + bytesInOutput);
 }
 
-const table = new Table({ head: ['part', 'minified'], style: { head: [] }, colAligns: ['left', 'right'] });
+const table = new Table({
+  head: ['part', 'minified'],
+  style: { head: [], border: [] },
+  colAligns: ['left', 'right'],
+});
 for (const [part, bytes] of [...parts].sort(([, one], [, other]) => other - one)) {
   if (bytes > 0) table.push([part, inKiB(bytes)]);
 }
