@@ -32,7 +32,7 @@ export async function runOn(version: string, tests: readonly string[], reportFil
   // Not by the environment's own Node, should the package have failed to come.
   const told = await execute(version, ['-p', 'process.version']);
   const actual = /^v(\d+\.\d+\.\d+)$/m.exec(told.output)?.[1];
-  const isRight = actual?.startsWith(version) === true;
+  const isRight = `${actual}.`.startsWith(`${version}.`);
   const { status, output } = isRight
     ? await execute(version, [VITEST, 'run', ...tests], { BATON_TEST_REPORT: reportFile })
     : told;
