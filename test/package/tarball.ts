@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Neither ours to publish nor to be waited for. */
-const LEFT_OUT = new Set(['node_modules', '.git', 'dist']);
+/** What is not in the repository, such as the folders in which tests of the pages put their examples for a moment. */
+const LEFT_OUT = /^(node_modules|dist|\..+)$/;
 
 /** What `npm pack` makes of a clean copy of this repository, so that nobody's `dist` is in the way, or needed. */
 export class Tarball implements AsyncDisposable {
@@ -28,7 +28,7 @@ export class Tarball implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'batonlock-pack-'));
     await cp(ROOT, folder, {
       recursive: true,
-      filter: (path) => !LEFT_OUT.has(relative(ROOT, path)),
+      filter: (path) => !LEFT_OUT.test(basename(path)),
     });
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     // Its output is what tools read; that of the build goes elsewhere.
