@@ -112,7 +112,7 @@ describe('a project that has the package installed', () => {
     for (const compilation of compilations) {
       it(`compiles with ${compilation.title}`, async () => {
         expect(await compile(consumer, compilation, subpaths)).toBe('');
-      });
+      }, 120_000);
     }
   }
 });
