@@ -59,9 +59,9 @@ function loginOf({ username = '', password }: ServersUrl): string {
   return `${encodeURIComponent(username)}:${encodeURIComponent(password ?? '')}@`;
 }
 
-/** Loaded late, as its package is optional. */
+/** Loaded late, as its package is optional; and by an `import` that catches, so that bundlers can do without it, too. */
 async function etcdFrom(url: string, options: UrlBackendOptions | undefined): Promise<LockBackend> {
-  const etcd = await import('./etcd/backend.ts').catch((error: unknown) => {
+  const { Etcd3 } = await import('etcd3').catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
     throw new LockArgumentError(
       'url',
@@ -69,7 +69,8 @@ async function etcdFrom(url: string, options: UrlBackendOptions | undefined): Pr
       'of an engine that is installed (npm install etcd3)',
     );
   });
-  return etcd.etcdBackend(url.replace(/^etcds:/, 'https:'), options);
+  const { openEtcd } = await import('./etcd/open.ts');
+  return openEtcd(Etcd3, url.replace(/^etcds:/, 'https:'), options);
 }
 
 function memoryFrom(url: string, options: UrlBackendOptions | undefined): LockBackend {

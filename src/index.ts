@@ -41,7 +41,7 @@ export {
 } from './lock-creator.ts';
 export { type MemoryBackendOptions, memoryBackend } from './memory/backend.ts';
 export type { AcquireAllOptions } from './primitives/acquire-all.ts';
-export { Counter, type CounterOptions } from './primitives/counter.ts';
+export type { Counter, CounterOptions } from './primitives/counter.ts';
 export type { CampaignOptions, Election } from './primitives/election.ts';
 export type { Leader } from './primitives/leaders.ts';
 export type { Leadership } from './primitives/leadership.ts';

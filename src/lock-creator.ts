@@ -65,6 +65,9 @@ export class LockCreator {
    * one pair of connections: the instance, and a subscriber that is opened when somebody first has to wait.
    * Throws `LockArgumentError`, and `LockUnsupportedError` for a capacity above 1 where the engine has only mutexes.
    */
+  constructor(name: string, source: LockSource, options?: CreatorOptions);
+  /** @internal On a client's session. */
+  constructor(name: string, source: LockSource | Session, options?: CreatorOptions);
   constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
     const { group, capacity = 1, units = 1 } = checkOptions(options, ['group', 'capacity', 'units']);
     this.name = checkLockName(name, group);

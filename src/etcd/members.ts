@@ -1,4 +1,4 @@
-import { Etcd3 } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import type { EtcdHosts } from './hosts.ts';
 import type { EtcdIdentity } from './options.ts';
 
@@ -46,8 +46,8 @@ export class Members {
   }
 
   /** On clients of our own. */
-  static at({ hosts, auth }: EtcdHosts, identity: EtcdIdentity): Members {
-    const clients = hosts.map((host) => connect(host, { ...(auth && { auth }), ...identity }));
+  static at(Client: typeof Etcd3, { hosts, auth }: EtcdHosts, identity: EtcdIdentity): Members {
+    const clients = hosts.map((host) => connect(Client, host, { ...(auth && { auth }), ...identity }));
     return new Members(clients, () => {
       for (const client of clients) client.close();
     });
@@ -72,8 +72,8 @@ export class Members {
   }
 }
 
-function connect(host: string, identity: EtcdIdentity): Etcd3 {
-  return new Etcd3({
+function connect(Client: typeof Etcd3, host: string, identity: EtcdIdentity): Etcd3 {
+  return new Client({
     hosts: host,
     ...identity,
     faultHandling: { host: () => ONCE, global: ONCE },

@@ -34,7 +34,7 @@ export class Counter {
   readonly #session: Session;
   readonly #store: CounterStore;
 
-  /** Use `LockClient.counter`. Throws `LockArgumentError`, and `LockUnsupportedError` where the engine has no counters. */
+  /** @internal Throws `LockArgumentError`, and `LockUnsupportedError` where the engine has no counters. */
   constructor(name: string, session: Session, options: CounterOptions) {
     const { ttl, group } = checkOptions(options, ['ttl', 'group']);
     this.name = checkLockName(name, group);

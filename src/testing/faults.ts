@@ -3,10 +3,25 @@ import { checkInteger, checkOptions, copyArray, isInstance } from '../core/argum
 import type { LockBackend } from '../core/backend.ts';
 import { type BackendFault, describe, LockArgumentError, LockBackendError } from '../errors.ts';
 
-const CALLS = ['acquire', 'refresh', 'downgrade', 'release', 'inspect', 'forceRelease', 'watch'] as const;
-
 /** What one asks a server for; `inspect` is also behind `isHeld`, `isLocked` and `owner`, `acquire` also behind tries. */
-export type ServerCall = (typeof CALLS)[number];
+export type ServerCall =
+  | 'acquire'
+  | 'refresh'
+  | 'downgrade'
+  | 'release'
+  | 'inspect'
+  | 'forceRelease'
+  | 'watch';
+
+const CALLS: readonly ServerCall[] = [
+  'acquire',
+  'refresh',
+  'downgrade',
+  'release',
+  'inspect',
+  'forceRelease',
+  'watch',
+];
 
 /** Which calls a fault concerns. */
 export interface FaultOptions {

@@ -11,7 +11,7 @@ import { FaultyBackend } from './faulty-backend.ts';
 import { ManualClock } from './manual-clock.ts';
 
 export type { LockKind } from './conformance/kinds.ts';
-export type { TestRunner } from './conformance/runner.ts';
+export type { Hook, Register, TestRunner } from './conformance/runner.ts';
 export { type ConformanceSubject, lockConformance } from './conformance/suite.ts';
 export type { FaultOptions, ServerCall } from './faults.ts';
 export type { ManualClock } from './manual-clock.ts';

@@ -74,7 +74,7 @@ export class EtcdCluster implements AsyncDisposable {
       return new EtcdMember(runDir, scheme, port, { name: `m${index}`, peers, data });
     });
     this.urls = this.members.map(({ url }) => url);
-    this.url = `${tls ? scheme : 'etcd'}://${ports.map(({ client }) => `127.0.0.1:${client}`).join()}`;
+    this.url = `${tls ? scheme : 'etcd'}://${ports.map(({ client }) => `${hostOf(scheme)}:${client}`).join()}`;
   }
 
   async start(): Promise<void> {
@@ -152,6 +152,11 @@ export class EtcdCluster implements AsyncDisposable {
   }
 }
 
+/** By a name where it has a certificate: with an IP address, Node 26 and gRPC do not get along over TLS. */
+function hostOf(scheme: string): string {
+  return scheme === 'https' ? 'localhost' : '127.0.0.1';
+}
+
 /** One member of a cluster. */
 export class EtcdMember {
   readonly url: string;
@@ -163,7 +168,7 @@ export class EtcdMember {
   #instance: Instance | undefined;
 
   constructor(runDir: string, scheme: string, { client, peer }: Ports, { name, peers, data }: Seat) {
-    this.url = `${scheme}://127.0.0.1:${client}`;
+    this.url = `${scheme}://${hostOf(scheme)}:${client}`;
     this.port = client;
     this.#data = data;
     this.#runDir = runDir;

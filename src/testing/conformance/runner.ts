@@ -1,8 +1,10 @@
 import { hasMethods } from '../../core/arguments.ts';
 import { LockArgumentError } from '../../errors.ts';
 
-type Hook = () => void | Promise<void>;
-type Register = (hook: Hook) => unknown;
+/** What a runner calls before or after cases. */
+export type Hook = () => void | Promise<void>;
+/** How a runner is told of a hook. */
+export type Register = (hook: Hook) => unknown;
 
 /** What the suite needs of a test runner: vitest, `@jest/globals` and `node:test` have it, each as a whole module. */
 export interface TestRunner {
