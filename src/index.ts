@@ -5,6 +5,7 @@ export type { Grant, Holder, LeaseRequest, LockBackend, LockState, Observation }
 export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type { LockJson } from './core/handover.ts';
+export type { ListedHolder, ListedLock, LockListing } from './core/listing.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,
