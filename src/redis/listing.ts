@@ -26,8 +26,8 @@ interface ListingContext {
 }
 
 /**
- * Finds locks by their keys, with SCAN on every server that has some. Most locks are told by their record alone, read by GET
- * many at a time; only for those that are shared or waited for a script is run. Needs the right to SCAN.
+ * Finds locks by their keys, with SCAN on every server that has some. Most locks are told by their record alone, many of
+ * which are read at a time; only for those that are shared or waited for a script is run. Needs the rights to SCAN and MGET.
  */
 export class RedisListing implements LockListing {
   readonly #context: ListingContext;
@@ -65,39 +65,48 @@ export class RedisListing implements LockListing {
   }
 
   async #read(node: Redis, keys: readonly string[]): Promise<ListedLock[]> {
-    const found = keys.flatMap((key) => {
+    const { serverUs, records } = await this.#records(node, keys);
+    const unclear: string[] = [];
+    const locks = keys.flatMap((key, index) => {
       const name = this.#context.keys.nameOf(key);
-      return name === undefined ? [] : [{ key, name }];
+      const record = records[index];
+      // No longer there, or something else than a lock.
+      if (name === undefined || record === null || FREE.test(String(record))) return [];
+      const read = PLAIN.test(String(record)) ? parseState(name, `${serverUs} 0 ${record}`) : undefined;
+      if (!read) unclear.push(name);
+      return read && isInUse(read.state) ? [listed(serverUs, read.state)] : [];
     });
+    const asked = await Promise.all(unclear.map((name) => this.#ask(name)));
+    return [...locks, ...asked.filter((lock) => lock !== undefined)];
+  }
+
+  /** What the keys hold, and when; null where there is no text, undefined where this node cannot say. */
+  async #records(node: Redis, keys: readonly string[]): Promise<{ serverUs: number; records: unknown[] }> {
     const prefix = node.options.keyPrefix ?? '';
+    const given = keys.map((key) => key.slice(prefix.length));
     const pipeline = node.pipeline().time();
-    for (const { key } of found) pipeline.get(key.slice(prefix.length));
-    const replies = await this.#answer(pipeline.exec());
-    const [failure, time] = replies?.[0] ?? [];
-    if (failure) throw this.#context.link.errorFor(failure, '');
-    const serverUs = microseconds(time);
-    const read = found.map(({ name }, index) => this.#look(name, replies?.[index + 1] ?? [null, null], serverUs));
-    return (await Promise.all(read)).flatMap((lock) => lock ?? []);
+    // Keys of several slots cannot be had by one command, even on one node.
+    const severally = isCluster(this.#context.link.redis);
+    if (severally) for (const key of given) pipeline.get(key);
+    else pipeline.mget(given);
+    const [time, ...replies] = (await this.#answer(pipeline.exec())) ?? [];
+    const serverUs = microseconds(this.#valueOf(time));
+    if (severally) return { serverUs, records: replies.map(([error, value]) => (error ? undefined : value)) };
+    const records = this.#valueOf(replies[0]);
+    if (!Array.isArray(records)) throw unexpectedReply(records, '');
+    return { serverUs, records };
+  }
+
+  #valueOf([error, value]: readonly [Error | null, unknown] = [null, undefined]): unknown {
+    if (error) throw this.#context.link.errorFor(error, '');
+    return value;
   }
 
   /** None if nobody holds it or waits for it. */
-  async #look(
-    name: string,
-    [failure, record]: readonly [Error | null, unknown],
-    serverUs: number,
-  ): Promise<ListedLock | undefined> {
-    // It has moved to another node, holds something else than a lock, or is more than its record: the script knows.
-    if (failure || typeof record !== 'string' || !(FREE.test(record) || PLAIN.test(record)))
-      return this.#ask(name, record);
-    const read = FREE.test(record) ? undefined : parseState(name, `${serverUs} 0 ${record}`);
-    return read && inUse(listed(read.serverUs, read.state));
-  }
-
-  async #ask(name: string, record: unknown): Promise<ListedLock | undefined> {
-    // It was there when the server was scanned, and is not any more.
-    if (record === null) return undefined;
+  async #ask(name: string): Promise<ListedLock | undefined> {
     try {
-      return inUse(await this.read(name));
+      const lock = await this.read(name);
+      return isInUse(lock) ? lock : undefined;
     } catch (error) {
       // Something else under a key that looks like ours is no lock.
       if (error instanceof LockBackendError && error.reason === 'foreign') return undefined;
@@ -124,8 +133,8 @@ export class RedisListing implements LockListing {
   }
 }
 
-function inUse(lock: ListedLock): ListedLock | undefined {
-  return lock.holders.length > 0 || lock.waiters > 0 ? lock : undefined;
+function isInUse({ holders, waiters }: LockState): boolean {
+  return holders.length > 0 || waiters > 0;
 }
 
 /** A fence is the server's time of the grant in µs, unless that clock was set back: then it is later than now. */
