@@ -24,7 +24,7 @@ export function listCommand(): Command {
     connected(options, async ({ backend }) => {
       const pages = listingOf(backend).list(pattern);
       if (options.json) {
-        for await (const page of pages) for (const lock of page) printJson(lock);
+        for await (const page of pages) printJson(...page);
         return;
       }
       const locks: ListedLock[] = [];

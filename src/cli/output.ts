@@ -7,9 +7,9 @@ export function print(...lines: readonly string[]): void {
   if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Prints one value as one line of JSON. */
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+/** Prints each value as one line of JSON. */
+export function printJson(...values: readonly unknown[]): void {
+  print(...values.map((value) => JSON.stringify(value)));
 }
 
 /** What is neither the answer nor part of it. */

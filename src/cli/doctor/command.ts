@@ -26,7 +26,7 @@ export function doctorCommand(): Command {
       tryAll(client, backend),
     );
     for (const url of redisServers(urlOf(options))) findings.push(...(await lookAt(url)));
-    if (options.json) for (const finding of findings) printJson(finding);
+    if (options.json) printJson(...findings);
     else print(...reportLines(findings, outputWidth()));
     process.exitCode = findings.some(({ verdict }) => verdict === 'change') ? EXIT.no : EXIT.done;
   });

@@ -17,7 +17,15 @@ const CLOCKS_APART_MS = 1_000;
 
 /** What the settings of a Redis server mean for locks; docs/reliability.md says why. */
 export function findingsOf(facts: ServerFacts): Finding[] {
-  return [version(facts), eviction(facts), persistence(facts), replication(facts), clock(facts)];
+  const { user = 'unknown' } = facts;
+  return [
+    version(facts),
+    { check: 'user', found: user, ...OK },
+    eviction(facts),
+    persistence(facts),
+    replication(facts),
+    clock(facts),
+  ];
 }
 
 function version({ product, version: found }: ServerFacts): Finding {

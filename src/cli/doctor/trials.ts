@@ -62,9 +62,13 @@ async function handOver(client: LockClient): Promise<void> {
   const creator = client.creator(NAME);
   const first = await creator.acquire(TTL_MS, WAIT_MS);
   const waiting = creator.acquire(TTL_MS, WAIT_MS);
-  waiting.catch(() => {});
+  let over = false;
+  const end = (): void => {
+    over = true;
+  };
+  waiting.then(end, end);
   try {
-    while ((await creator.inspect()).waiters === 0 && first.remaining > 0) await undefined;
+    while (!over && (await creator.inspect()).waiters === 0);
   } finally {
     await first.release();
   }

@@ -1,7 +1,7 @@
 import { showDuration } from '../duration.ts';
 import { holdersText } from '../list.ts';
 import { type Column, tableLines } from '../table.ts';
-import { cut, toWidth, printable } from '../text.ts';
+import { cut, printable, toWidth } from '../text.ts';
 import type { Row, Sort } from './board.ts';
 
 /** All that one picture shows. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { emitKeypressEvents, type Key } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LockClient } from '../../client.ts';
@@ -41,7 +42,8 @@ export class LiveTop {
     const drawing = setInterval(draw, DRAW_MS);
     try {
       const sweeping = this.#survey.sweepOn();
-      await Promise.race([sweeping, this.#lookOn()]);
+      // A server that does not answer must not keep anybody who wants to leave.
+      await Promise.race([sweeping, this.#lookOn(), once(this.#quit.signal, 'abort')]);
     } finally {
       clearInterval(drawing);
       stdin.off('keypress', this.#onKey).setRawMode(false).pause();

@@ -7,6 +7,8 @@ import { Grants } from './grants.ts';
 
 /** Between two looks at all locks, so many times as long as the last has taken: a look at many must not keep the server busy. */
 const REST_FACTOR = 2;
+/** Many locks are not sorted anew before so many times as long as that takes has passed. */
+const SORT_FACTOR = 10;
 
 /** Keeps a board up to date: all locks now and then, those that are shown each time, and counts the grants of these. */
 export class Survey {
@@ -19,7 +21,7 @@ export class Survey {
   /** What went wrong at the latest look. */
   trouble: string | undefined;
   #names:
-    | { readonly sort: Sort; readonly reverse: boolean; readonly at: number; readonly names: string[] }
+    | { readonly sort: Sort; readonly reverse: boolean; readonly until: number; readonly names: string[] }
     | undefined;
 
   constructor(client: LockClient, listing: LockListing, pattern: string, intervalMs: number) {
@@ -61,14 +63,15 @@ export class Survey {
     this.grants.mark(performance.now());
   }
 
-  /** All names in order; of many not sorted anew more often than once in an interval. */
+  /** All names in order, as it was a moment ago if there are many. */
   order(sort: Sort, reverse: boolean): readonly string[] {
     const now = performance.now();
     const known = this.#names;
-    if (known?.sort === sort && known.reverse === reverse && now - known.at < this.#intervalMs)
+    if (known?.sort === sort && known.reverse === reverse && now < known.until)
       return known.names;
     const names = this.board.sorted(sort, reverse, (name) => this.grants.rateOf(name));
-    this.#names = { sort, reverse, at: now, names };
+    const sorted = performance.now();
+    this.#names = { sort, reverse, until: sorted + (sorted - now) * SORT_FACTOR, names };
     return names;
   }
 
