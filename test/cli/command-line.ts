@@ -8,8 +8,10 @@ const PROGRAM = ['--import', 'tsx', 'src/cli/main.ts'];
 
 /** The command line in a process of its own. */
 export class CommandLine implements AsyncDisposable {
-  /** Resolves with the exit status, or the signal that ended it. */
+  /** Resolves with the exit status, or the signal that ended it, when all that it printed is there. */
   readonly exit: Promise<number | NodeJS.Signals>;
+  /** Resolves when it is gone, also if others that it has started still have its pipes. */
+  readonly gone: Promise<unknown>;
   readonly #process: ChildProcess;
   stdout = '';
   stderr = '';
@@ -23,6 +25,7 @@ export class CommandLine implements AsyncDisposable {
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
+    this.gone = once(this.#process, 'exit');
     this.exit = once(this.#process, 'close').then(([code, signal]) => code ?? signal);
   }
 
@@ -44,7 +47,7 @@ export class CommandLine implements AsyncDisposable {
     };
     await until(isThere, {
       what: `"${text}" in what it prints (so far: ${this.stdout}${this.stderr})`,
-      timeout: 20_000,
+      timeout: 40_000,
     });
     return match!;
   }
@@ -64,7 +67,7 @@ export class CommandLine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill('SIGKILL');
-    await this.exit;
+    await this.gone;
   }
 }
 

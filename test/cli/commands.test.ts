@@ -33,7 +33,7 @@ describe('batonlock ls', () => {
     expect(line2.stdout).toContain(`${ESCAPE}1mNAME`);
     expect(line2.stdout).not.toContain(`${ESCAPE}31m`);
     await lock.release();
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('batonlock inspect', () => {
@@ -50,7 +50,7 @@ describe('batonlock inspect', () => {
     });
     await lock.release();
     expect((await run(server.url, 'inspect', 'inspected')).stdout).toBe('inspected: free, 0 waiters\n');
-  }, 60_000);
+  }, 120_000);
 
   it('is had on an engine that cannot list', async () => {
     expect((await run('memory:', 'inspect', 'nobody')).stdout).toBe('nobody: free, 0 waiters\n');
@@ -62,14 +62,14 @@ describe('batonlock watch', () => {
     await using line = start(server.url, 'watch', 'watched', '--json');
     await line.printed('\n');
     const lock = await client.creator('watched').acquire(60_000);
-    await until(() => line.lines.length === 2, { what: 'the grant', timeout: 20_000 });
+    await until(() => line.lines.length === 2, { what: 'the grant', timeout: 40_000 });
     await lock.release();
-    await until(() => line.lines.length === 3, { what: 'the release', timeout: 20_000 });
+    await until(() => line.lines.length === 3, { what: 'the release', timeout: 40_000 });
     const held = { holders: [{ owner: lock.owner }] };
     expect(line.json).toMatchObject([{ holders: [] }, held, { holders: [] }]);
     line.kill('SIGINT');
     expect(await line.exit).toBe('SIGINT');
-  }, 60_000);
+  }, 120_000);
 
   it('says in words what has changed', () => {
     const holder = { owner: 'h.1.a:1:9000', client: 'h.1.a', units: 1, remainingTtl: 9_000 };
@@ -97,7 +97,7 @@ describe('batonlock break', () => {
       status: 1,
       stdout: '{"name":"broken","broken":false}\n',
     });
-  }, 60_000);
+  }, 120_000);
 
   it.each([
     ['y', 0, false],
@@ -130,12 +130,12 @@ describe('batonlock counter', () => {
     expect((await run(server.url, 'counter', 'get', 'batch', '--json')).json).toEqual([
       { name: 'batch', value: 2 },
     ]);
-    expect((await run(server.url, 'counter', 'wait', 'batch', '--wait', '100ms')).status).toBe(75);
+    expect((await run(server.url, 'counter', 'wait', 'batch', '--wait', '3s')).status).toBe(75);
     await using waiting = start(server.url, 'counter', 'wait', 'batch', '--json');
     await client.counter('batch', { ttl: 60_000 }).decrement(2);
     expect(await waiting.exit).toBe(0);
     expect(waiting.json).toEqual([{ name: 'batch', value: 0 }]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('batonlock demo', () => {
@@ -183,7 +183,7 @@ describe('batonlock top', () => {
     expect(text.lines[0]).toBe('1 locks, 0 waiters');
     expect(text.lines[2]).toMatch(/^top:idle .* █/);
     expect(text.stdout).not.toContain(ESCAPE);
-  }, 60_000);
+  }, 120_000);
 
   it('breaks the selected lock on a terminal, when told so twice', async () => {
     const lock = await client.creator('top-break').acquire(60_000);
@@ -193,12 +193,12 @@ describe('batonlock top', () => {
     await line.printed('Break it? [y/N]');
     line.type('n');
     line.type('i');
-    await line.printed(String(lock.fencingToken));
+    await line.printed(`${lock.fencingToken}`);
     expect(await lock.isHeld()).toBe(true);
     line.type('by');
     await line.printed('taken from its holder: top-break');
     expect(await lock.isHeld()).toBe(false);
     line.type('\x03');
     expect(await line.exit).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });

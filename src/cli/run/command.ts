@@ -67,8 +67,9 @@ function duration(flags: string, description: string): Option {
 
 /** Only what goes wrong: the output of the command is what its caller wants to see. */
 function tellPeople(event: HoldEvent): void {
-  if ('reason' in event)
-    say(printable(event.reason) + (event.event === 'lost' ? '; the command is ended' : ''));
+  if (!('reason' in event)) return;
+  const ending = event.event === 'lost' && event.running ? '; the command is ended' : '';
+  say(printable(event.reason) + ending);
 }
 
 function tellJson(event: HoldEvent): void {

@@ -21,9 +21,16 @@ export interface HoldSettings {
 export type HoldEvent =
   | { readonly event: 'granted'; readonly name: string; readonly fencingToken: number }
   | {
-      readonly event: 'timeout' | 'lost' | 'failed' | 'unreleased';
+      readonly event: 'timeout' | 'failed' | 'unreleased';
       readonly name: string;
       readonly reason: string;
+    }
+  /** `running`: the command is still there, and is ended now. */
+  | {
+      readonly event: 'lost';
+      readonly name: string;
+      readonly reason: string;
+      readonly running: boolean;
     }
   | { readonly event: 'ended'; readonly name: string; readonly status: number };
 
@@ -66,7 +73,7 @@ async function runChild(
   const child = new Child(command, args, env);
   signals.listener = (signal) => child.forward(signal);
   const onLoss = (): void => {
-    tell({ event: 'lost', name, reason: messageOf(lock.signal.reason) });
+    tell({ event: 'lost', name, reason: messageOf(lock.signal.reason), running: true });
     child.end(graceMs);
   };
   lock.signal.addEventListener('abort', onLoss);
@@ -87,8 +94,10 @@ async function isReleased(lock: Lock, tell: (event: HoldEvent) => void): Promise
     return true;
   } catch (error) {
     if (!(error instanceof LockLostError || error instanceof LockBackendError)) throw error;
+    const { message: reason } = error;
     const lost = error instanceof LockLostError;
-    if (!known) tell({ event: lost ? 'lost' : 'unreleased', name: lock.name, reason: error.message });
+    if (!lost) tell({ event: 'unreleased', name: lock.name, reason });
+    else if (!known) tell({ event: 'lost', name: lock.name, reason, running: false });
     return !lost;
   }
 }

@@ -39,11 +39,13 @@ export class Board {
     return this.#rows.get(name);
   }
 
-  /** Puts down what was read at the local instant `at`; a lock that nobody holds or waits for is taken off. */
+  /**
+   * Puts down what was read at the local instant `at`. One that is free just now stays, as free, until a look at all locks does
+   * not find it: a busy lock comes back in a moment.
+   */
   put(lock: ListedLock, at: number): void {
-    this.#seen.add(lock.name);
-    if (lock.holders.length === 0 && lock.waiters === 0) this.#rows.delete(lock.name);
-    else this.#rows.set(lock.name, rowOf(lock, at));
+    this.#rows.set(lock.name, rowOf(lock, at));
+    if (lock.holders.length > 0 || lock.waiters > 0) this.#seen.add(lock.name);
   }
 
   /** All locks have been read once: those that were not among them are gone. */
