@@ -40,16 +40,13 @@ export class CommandLine implements AsyncDisposable {
 
   /** Waits until it has printed this. */
   async printed(text: string | RegExp): Promise<RegExpMatchArray> {
-    let match: RegExpMatchArray | null = null;
-    const isThere = (): boolean => {
-      match = this.stdout.match(text);
-      return match !== null;
-    };
-    await until(isThere, {
-      what: `"${text}" in what it prints (so far: ${this.stdout}${this.stderr})`,
-      timeout: 40_000,
-    });
-    return match!;
+    const pattern = typeof text === 'string' ? new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) : text;
+    try {
+      await until(() => pattern.test(this.stdout), { what: `${pattern} in what it prints`, timeout: 40_000 });
+    } catch (error) {
+      throw new Error(`it printed: ${this.stdout}${this.stderr}`, { cause: error });
+    }
+    return pattern.exec(this.stdout)!;
   }
 
   type(keys: string): void {

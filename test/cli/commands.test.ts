@@ -54,7 +54,7 @@ describe('batonlock inspect', () => {
 
   it('is had on an engine that cannot list', async () => {
     expect((await run('memory:', 'inspect', 'nobody')).stdout).toBe('nobody: free, 0 waiters\n');
-  });
+  }, 120_000);
 });
 
 describe('batonlock watch', () => {
@@ -148,7 +148,7 @@ describe('batonlock demo', () => {
     expect((await run('', 'demo', '--json')).json).toEqual([
       { seats: 12, soldWithout: 48, soldWith: 12, handoffs: 11, lateWriteRefused: true },
     ]);
-  });
+  }, 120_000);
 });
 
 describe('batonlock top', () => {

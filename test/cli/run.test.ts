@@ -50,7 +50,7 @@ describe('batonlock run', () => {
     const [, token] = /^own (\d{16})\n$/.exec(stdout) ?? [];
     expect(Number(token)).toBeGreaterThan(before.fencingToken);
     expect(await isFree('own')).toBe(true);
-  });
+  }, 120_000);
 
   it('excludes others of the same name, each in a process of its own', async () => {
     const file = join(folder, 'turns');
@@ -72,7 +72,10 @@ describe('batonlock run', () => {
     const [, pid] = await first.printed(/ready (\d+)/);
     try {
       await using second = start(server.url, 'run', 'killed', '--', 'echo', 'in');
-      await until(async () => (await waiters('killed')) === 1, { what: 'the second in line', timeout: 40_000 });
+      await until(async () => (await waiters('killed')) === 1, {
+        what: 'the second in line',
+        timeout: 40_000,
+      });
       first.kill('SIGKILL');
       await first.gone;
       const { holders } = await client.creator('killed').inspect();
@@ -90,10 +93,10 @@ describe('batonlock run', () => {
   }, 120_000);
 
   it('keeps the lock for longer than its TTL', async () => {
-    await using line = start(server.url, 'run', 'long', '--ttl', '500ms', '--', 'sh', '-c', LOOP);
+    await using line = start(server.url, 'run', 'long', '--ttl', '2s', '--', 'sh', '-c', LOOP);
     await line.printed('ready');
     const [first] = (await client.creator('long').inspect()).holders;
-    const other = client.creator('long').acquire(10_000, 1_500);
+    const other = client.creator('long').acquire(10_000, 5_000);
     await expect(other).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
     expect((await client.creator('long').inspect()).holders[0]?.owner).toBe(first?.owner);
     line.kill('SIGTERM');
@@ -108,8 +111,9 @@ describe('batonlock run', () => {
     await client.creator('lost').forceRelease();
     expect(await line.exit).toBe(76);
     expect(line.stdout).toContain('asked');
-    expect(line.stderr).toBe(
-      'batonlock: lock "lost" was lost: somebody released it by force; the command is ended\n',
+    // The shell says something of its own about the pause that was ended with it.
+    expect(line.stderr.split('\n')[0]).toBe(
+      'batonlock: lock "lost" was lost: somebody released it by force; the command is ended',
     );
   }, 120_000);
 
@@ -185,16 +189,15 @@ describe('batonlock run', () => {
 
   it.each([
     { args: ['--no-wait'], status: 75 },
-    { args: ['--wait', '200ms'], status: 75 },
+    { args: ['--wait', '3s'], status: 75 },
     { args: ['--no-wait', '-E', '9'], status: 9 },
   ])('exits with $status when the lock is not to be had: $args', async ({ args, status }) => {
-    const held = await client.creator('taken').acquire(60_000);
+    await using _held = await client.creator('taken').acquire(120_000);
     const line = await run(server.url, 'run', 'taken', ...args, '--', 'echo', 'never');
     expect(line.status).toBe(status);
     expect(line.stdout).toBe('');
     expect(line.stderr).toMatch(/^batonlock: lock "taken" was not granted within \d+ ms\n$/);
-    await held.release();
-  });
+  }, 120_000);
 
   it('tells what happens as JSON on stderr, and leaves stdout to the command', async () => {
     const { status, stdout, stderr } = await run(server.url, 'run', 'told', '--json', '--', 'echo', '--json');
@@ -207,7 +210,7 @@ describe('batonlock run', () => {
       { event: 'granted', name: 'told', fencingToken: expect.any(Number) as number },
       { event: 'ended', name: 'told', status: 0 },
     ]);
-  });
+  }, 120_000);
 
   it('says what it cannot run, as a shell does, and gives the lock back', async () => {
     const missing = await run(server.url, 'run', 'missing', '--', 'no-such-command');

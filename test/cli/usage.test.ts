@@ -1,8 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseDuration, showDuration } from '../../src/cli/duration.ts';
+import { main } from '../../src/cli/program.ts';
 import { freePort } from '../support/free-port.ts';
 import { run } from './command-line.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+/** Runs it in this process, which is enough for what ends before anything is connected. */
+async function runHere(url: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  vi.stubEnv('BATON_URL', url);
+  const [stdout, stderr] = [process.stdout, process.stderr].map((stream) => {
+    return vi.spyOn(stream, 'write').mockReturnValue(true).mock.calls;
+  });
+  const status = await main(args);
+  return { status, stdout: stdout!.join(''), stderr: stderr!.map(([text]) => String(text)).join('') };
+}
 
 describe('the command line', () => {
   it.each([
@@ -28,26 +44,29 @@ describe('the command line', () => {
     { args: ['break', 'job'], says: /^batonlock: there is no terminal to ask on: say --yes/ },
     { args: ['ls', '--url', 'http://host'], says: /^batonlock: url must be a URL that begins with redis:/ },
   ])('exits with 64 and says why: $args', async ({ args, says }) => {
-    const { status, stdout, stderr } = await run('memory:', ...args);
+    const { status, stdout, stderr } = await runHere('memory:', ...args);
     expect(stderr).toMatch(says);
     expect([status, stdout]).toEqual([64, '']);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
   it('takes no server for granted', async () => {
-    const { status, stderr } = await run('', 'ls');
+    const { status, stderr } = await runHere('', 'ls');
     expect([status, stderr]).toEqual([64, expect.stringContaining('by --url or in BATON_URL')]);
   });
 
-  it('exits with 69 when the server cannot be asked, without the password', async () => {
-    const url = `redis://user:secret@127.0.0.1:${await freePort()}`;
-    const { status, stderr } = await run('', 'inspect', 'job', '--url', url);
-    expect([status, stderr]).toEqual([
-      69,
-      expect.stringMatching(/^batonlock: Redis does not answer: .*ECONNREFUSED/),
-    ]);
-    expect(stderr).not.toContain('secret');
-  });
+  it.each([['inspect', 'job'], ['ls'], ['run', 'job', '--', 'true']])(
+    'exits with 69 when the server cannot be asked, without the password: %s',
+    async (...args) => {
+      const url = `redis://user:secret@127.0.0.1:${await freePort()}`;
+      const { status, stderr } = await run(url, ...args);
+      expect([status, stderr]).toEqual([
+        69,
+        expect.stringMatching(/^batonlock: Redis does not answer: .*ECONNREFUSED/),
+      ]);
+      expect(stderr).not.toContain('secret');
+    },
+  );
 
   it('exits with 69 where the engine cannot list, and tells it as JSON if asked to', async () => {
     const { status, stderr } = await run('memory:', 'ls', '--json');
@@ -60,7 +79,7 @@ describe('the command line', () => {
       69,
       expect.stringContaining('one of its servers: --url redis://'),
     ]);
-  });
+  }, 120_000);
 
   it('tells its version, and helps', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -69,7 +88,7 @@ describe('the command line', () => {
     expect(await run('', '--version')).toMatchObject({ status: 0, stdout: `${version}\n` });
     const { status, stdout } = await run('', 'run', '--help');
     expect([status, stdout]).toEqual([0, expect.stringContaining('BATON_FENCING_TOKEN')]);
-  });
+  }, 120_000);
 });
 
 describe('a duration', () => {

@@ -44,6 +44,8 @@ export async function runHolding(
   const interruption = new AbortController();
   const signals = onSignals((signal) => interruption.abort(new Interrupted(signal)));
   try {
+    // Who waits for ever would wait for a server that is not there as well, and nobody would be told.
+    if (settings.waitMs === Number.POSITIVE_INFINITY) await creator.inspect();
     const options = { signal: interruption.signal };
     const lock = await creator.acquire(settings.ttlMs, settings.waitMs, options);
     if (interruption.signal.aborted) await lock.release();

@@ -67,8 +67,7 @@ export class Survey {
   order(sort: Sort, reverse: boolean): readonly string[] {
     const now = performance.now();
     const known = this.#names;
-    if (known?.sort === sort && known.reverse === reverse && now < known.until)
-      return known.names;
+    if (known?.sort === sort && known.reverse === reverse && now < known.until) return known.names;
     const names = this.board.sorted(sort, reverse, (name) => this.grants.rateOf(name));
     const sorted = performance.now();
     this.#names = { sort, reverse, until: sorted + (sorted - now) * SORT_FACTOR, names };
