@@ -35,15 +35,15 @@ const SCHEMES =
 export async function backendFromUrl(url: string, options?: UrlBackendOptions): Promise<LockBackend> {
   const scheme = typeof url === 'string' ? schemeOf(url) : undefined;
   if (isRedisScheme(scheme)) return redisBackend(url, options);
-  if (scheme === 'redlock' || scheme === 'redlocks') return redlockBackend(serversOf(url), options);
+  if (scheme === 'redlock' || scheme === 'redlocks') return redlockBackend(quorumServers(url), options);
   if (scheme === 'etcd' || scheme === 'etcds') return etcdFrom(url, options);
   if (scheme === 'memory') return memoryFrom(url, options);
   const shown = typeof url === 'string' ? withoutCredentials(url) : url;
   throw new LockArgumentError('url', shown, `a URL that begins with ${SCHEMES}`);
 }
 
-/** One URL for each server of a quorum. */
-function serversOf(url: string): string[] {
+/** One URL for each server of a quorum. Throws `LockArgumentError`. */
+export function quorumServers(url: string): string[] {
   const bounds = 'a URL such as redlock://user:password@host:6379,other:6379,third:6379/0';
   const parts = parseServersUrl(url, bounds);
   if (!/^\d*$/.test(parts.path)) throw new LockArgumentError('url', withoutCredentials(url), bounds);

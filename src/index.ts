@@ -13,6 +13,7 @@ export type {
 export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type { LockJson } from './core/handover.ts';
+export type { ListedHolder, ListedLock, LockListing } from './core/listing.ts';
 export type { AutoRefreshOptions, Lock } from './core/lock.ts';
 export {
   type BackendFault,

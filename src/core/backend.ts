@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { CounterStore } from './counter-store.ts';
+import type { LockListing } from './listing.ts';
 
 /** Who is told when a caller gives up. */
 export interface Canceller {
@@ -103,6 +104,8 @@ export interface LockBackend {
   };
   /** Only of backends that support counters. */
   readonly counters?: CounterStore;
+  /** Only of backends that can say which locks there are. */
+  readonly listing?: LockListing;
   /** The time by which its deadlines go. */
   readonly clock: Clock;
   /** How far clocks may run apart, as a part of the TTL (0 … 1); 0.01 when left out. */

@@ -13,6 +13,7 @@ import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
 import { Leases } from './leases.ts';
+import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
 import { outcomeIn } from './outcome.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
@@ -31,6 +32,7 @@ export class RedisBackend implements LockBackend {
   readonly link: CommandLink;
   readonly protocol: Protocol;
   readonly counters: RedisCounters;
+  readonly listing: RedisListing;
   readonly #redis: Connection;
   readonly #owned: boolean;
   readonly #client: string;
@@ -70,6 +72,7 @@ export class RedisBackend implements LockBackend {
       ...common,
       ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
     });
+    this.listing = new RedisListing({ link: this.link, protocol: this.protocol, clock, keys: this.#keys });
     // On a cluster there is no WAIT for a key, and so no such option.
     if (replicas && !isCluster(redis)) {
       this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });

@@ -46,6 +46,12 @@ export class Keys {
     return `${this.#keyPrefix}${this.record(name)}${INBOXES_OF_KEY}`;
   }
 
+  /** The pattern of all full keys of records whose names match a glob, as SCAN takes it. */
+  recordsMatching(glob: string): string {
+    const before = `${this.#keyPrefix}${this.#prefix}`.replace(/[*?[\]\\^]/g, '\\$&');
+    return `${before}:{${escapeBraces(glob)}}`;
+  }
+
   /** The name whose record has this full key; undefined for a key that is not ours. */
   nameOf(key: string): string | undefined {
     const start = `${this.#keyPrefix}${this.#prefix}:{`;

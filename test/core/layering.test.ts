@@ -23,6 +23,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lock-creator.ts': ['core', 'errors.ts', 'source.ts'],
   'client.ts': ['core', 'errors.ts', 'lock-creator.ts', 'primitives', 'source.ts'],
   testing: ['client.ts', 'core', 'errors.ts', 'lock-creator.ts', 'memory'],
+  cli: [
+    'backend-from-url.ts',
+    'client.ts',
+    'connect.ts',
+    'core',
+    'errors.ts',
+    'lock-creator.ts',
+    'memory',
+    'redis',
+    'url.ts',
+  ],
   'index.ts': [
     'backend-from-url.ts',
     'client.ts',
@@ -40,6 +51,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** Packages that a part may use at run time. */
 const MAY_USE: Record<string, readonly string[]> = {
+  cli: ['commander', 'string-width'],
   core: ['p-defer'],
   etcd: ['etcd3', 'p-defer'],
   redis: ['ioredis', 'p-defer'],
