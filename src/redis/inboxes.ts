@@ -44,12 +44,16 @@ export class OneInbox implements Inboxes {
 
 /** Long enough that a name in use keeps its inbox, short enough that millions of names do not add up. */
 const IDLE_MS = 10_000;
+/** What is asked again when a subscription is back may be told the same: that must not go round and round. */
+const RECHECK_PAUSE_MS = 1_000;
 
 interface Box {
   readonly inbox: Inbox;
   users: number;
   /** Since when nobody uses it, as a local instant. */
   idleSince: number;
+  /** Before this instant the server is not asked about it once more. */
+  recheckFrom: number;
 }
 
 /** On a cluster a message stays on the node of its channel's slot, so each name has an inbox there, dropped when idle. */
@@ -87,7 +91,11 @@ export class InboxPerName implements Inboxes {
   }
 
   recheck(name: string): void {
-    this.#boxes.get(name)?.inbox.recheck();
+    const box = this.#boxes.get(name);
+    const now = this.#clock.now();
+    if (!box || now < box.recheckFrom) return;
+    box.recheckFrom = now + RECHECK_PAUSE_MS;
+    box.inbox.recheck();
   }
 
   close(): void {
@@ -97,7 +105,8 @@ export class InboxPerName implements Inboxes {
   #boxFor(name: string): Box {
     const known = this.#boxes.get(name);
     if (known) return known;
-    const box = { inbox: this.#make(name), users: 0, idleSince: this.#clock.now() };
+    const now = this.#clock.now();
+    const box = { inbox: this.#make(name), users: 0, idleSince: now, recheckFrom: now };
     this.#boxes.set(name, box);
     this.#sweep ??= this.#clock.callAt(box.idleSince + IDLE_MS, this.#dropIdle);
     return box;

@@ -60,9 +60,13 @@ async function runAll({ cases, seed }: Options): Promise<number> {
   for (const [index, property] of PROPERTIES.entries()) {
     const { title } = property;
     const share = shared[index] ?? 0;
+    const startedAt = performance.now();
     const outcome = await withProgress(title, share, (onCase) => runProperty(property, share, seed, onCase));
     const foreign = outcome.foreign > 0 ? `; ${outcome.foreign} exceptions of ioredis itself` : '';
-    console.log(`${outcome.cases} cases, ${title}: ${outcome.failure ? 'FAILED' : 'held'}${foreign}`);
+    const verdict = `${outcome.failure ? 'FAILED' : 'held'}${foreign}`;
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
+    const mebibytes = Math.round(process.resourceUsage().maxRSS / 1_024);
+    console.log(`${outcome.cases} cases, ${title}: ${verdict} (${seconds} s, up to ${mebibytes} MiB so far)`);
     if (outcome.failure === undefined) continue;
     failures += 1;
     console.log(outcome.failure);
@@ -77,8 +81,9 @@ const program = new Command('npm run hostile --')
   .option('--cases <number>', 'how many, of all properties together', integerOf(100, MOST_CASES), CI_CASES)
   .option('--seed <number>', 'decides which', integerOf(0, LARGEST_SEED), Date.now() % LARGEST_SEED)
   .action(async (options: Options) => {
-    const failures = await runAll(options);
+    // First, so that also a run that is broken off can be repeated.
     console.log(`seed ${options.seed}`);
+    const failures = await runAll(options);
     const verdict =
       failures === 0 ? 'nothing unexpected' : `${failures} of ${PROPERTIES.length} properties FAILED`;
     console.log(`${options.cases} cases, ${verdict}`);

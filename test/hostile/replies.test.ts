@@ -5,7 +5,7 @@ import { RedisBackend } from '../../src/redis/backend.ts';
 import { redisSettings } from '../../src/redis/options.ts';
 import { RedlockBackend } from '../../src/redlock/backend.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
-import { type CommandKind, FakeRedis, ScriptKinds, type Sent } from './fake-redis.ts';
+import { type CommandKind, FakeCluster, FakeRedis, ScriptKinds, type Sent } from './fake-redis.ts';
 import { consent, serverUs } from './honest.ts';
 
 const PATIENCE_MS = 50;
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 
 /** A server that answers each command after a ms. */
-function server(says: Says, port = 1): FakeRedis {
+function server(says: Says, port = 1, Fake: typeof FakeRedis | typeof FakeCluster = FakeRedis): FakeRedis {
   const after = (task: () => void) => void clock.callAt(clock.now() + 1, task);
   const answer = (sent: Sent): Promise<unknown> => {
     const say = says[sent.kind];
@@ -32,10 +32,8 @@ function server(says: Says, port = 1): FakeRedis {
       if (reply !== SILENCE) after(() => resolve(reply));
     });
   };
-  return new FakeRedis(
-    { host: 'liar', port, keyPrefix: '' },
-    { scripts: new ScriptKinds('', SETTINGS), answer, soon: after },
-  );
+  const scripts = new ScriptKinds('', SETTINGS, Fake === FakeCluster);
+  return new Fake({ host: 'liar', port, keyPrefix: '' }, { scripts, answer, soon: after });
 }
 
 function clientOf(says: Says, replicas?: { count: number; timeoutMs: number }): LockClient {
@@ -122,6 +120,23 @@ describe('a place in line', () => {
     await clock.advance(1_001);
     expect(redis.sent.filter(({ kind }) => kind === 'acquire').length).toBeLessThan(400);
   });
+
+  // What is granted, but has ended meanwhile, is asked for again at once; a place is not.
+  it.each([
+    ['queued 10000 1763000000000000 1763000000000000 lost', 5],
+    ['granted 1763000000000000 0 lost', 300],
+  ])(
+    'of a cluster that is said to be lost each time is not asked about ever more: "%s"',
+    async (reply, most) => {
+      redis = server({ acquire: ({ args }) => (args[2] === 'try' ? null : reply) }, 1, FakeCluster);
+      const backend = new RedisBackend(redis.redis, SETTINGS, clock, false, new Owners('liar', 'test'));
+      void within(80, new LockClient(backend).creator('x').acquire(1_000, 300));
+      await clock.advance(80);
+      const asked = redis.sent.filter(({ kind }) => kind === 'acquire').length;
+      expect(asked).toBeGreaterThan(1);
+      expect(asked).toBeLessThan(most);
+    },
+  );
 });
 
 describe('a server that always says that there is more to do', () => {
