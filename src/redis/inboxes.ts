@@ -74,9 +74,9 @@ export class InboxPerName implements Inboxes {
 
   open(name: string): Promise<void> {
     const box = this.#boxFor(name);
-    // Whoever opens it is about to use it.
-    box.idleSince = this.#clock.now();
-    return box.inbox.open();
+    // Whoever opens it is about to use it, however long that takes: an inbox that is dropped is never confirmed.
+    box.users += 1;
+    return box.inbox.open().finally(() => this.leave(name));
   }
 
   enter(name: string): void {

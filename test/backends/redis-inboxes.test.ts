@@ -52,6 +52,16 @@ it('opens one inbox for each name, and drops it when nobody has used it for 10 s
   expect(clock.pending).toBe(0);
 });
 
+it('is not dropped while it is being opened, however long that takes', async () => {
+  await server.pause();
+  const opening = inboxes.open('slow');
+  await clock.advance(60_000);
+  await server.resume();
+  await opening;
+  expect(inboxes.opened('slow')).toBe(true);
+  expect(await channels()).toEqual(['slow']);
+});
+
 it('is heard again when it is opened at once after it was dropped', async () => {
   await inboxes.open('again');
   await clock.advance(30_000);

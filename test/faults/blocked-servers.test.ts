@@ -12,7 +12,8 @@ let server: RedisServer;
 let redis: Redis;
 let client: LockClient;
 beforeEach(async () => {
-  server = await startRedis();
+  // Where it saves to may be changed.
+  server = await startRedis({ args: ['--enable-protected-configs', 'yes'] });
   redis = new Redis(server.url);
   client = new LockClient(server.url);
   // Both connections are there, and the scripts known.
@@ -75,24 +76,52 @@ it('row 37: a script that does not end: deadlines and timeouts are kept, and all
   );
 });
 
-it('row 34: a release that the server refuses is asked for again until it is carried out', async () => {
-  const creator = client.creator('refused');
-  const lock = await creator.acquire(TTL);
-  const waiting = creator.acquire(TTL, WAIT);
-  await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
-  await redis.config('SET', 'min-replicas-to-write', '1');
-  let settled = false;
-  const releasing = lock.release().finally(() => {
-    settled = true;
-  });
-  // On the same connection, and so answered after the release.
-  const other = client.creator('other').tryAcquire(TTL);
-  await expect(other).rejects.toMatchObject({ reason: 'unavailable', retryable: true });
-  expect(settled).toBe(false);
-  await redis.config('SET', 'min-replicas-to-write', '0');
-  await releasing;
-  await (await waiting).release();
-});
+/** Why the server refuses to write, how to make it, and how to make it stop. */
+const REFUSALS: readonly [code: string, begin: () => Promise<unknown>, end: () => Promise<unknown>][] = [
+  [
+    'NOREPLICAS',
+    () => redis.config('SET', 'min-replicas-to-write', '1'),
+    () => redis.config('SET', 'min-replicas-to-write', '0'),
+  ],
+  [
+    'MISCONF',
+    async () => {
+      // Nobody can make a file there, not even root.
+      await redis.config('SET', 'dir', '/proc');
+      await redis.config('SET', 'save', '3600 1000000');
+      await redis.bgsave();
+      const failed = async () => (await redis.info('persistence')).includes('rdb_last_bgsave_status:err');
+      await until(failed, { what: 'the server to have failed to save' });
+    },
+    () => redis.config('SET', 'stop-writes-on-bgsave-error', 'no'),
+  ],
+];
+
+it.each(REFUSALS)(
+  'row 34: a release that the server refuses is asked for again until it is carried out: %s',
+  async (code, begin, end) => {
+    const creator = client.creator('refused');
+    const lock = await creator.acquire(TTL);
+    const waiting = creator.acquire(TTL, WAIT);
+    await until(async () => (await creator.inspect()).waiters === 1, { what: 'the waiter' });
+    await begin();
+    let settled = false;
+    const releasing = lock.release().finally(() => {
+      settled = true;
+    });
+    // On the same connection, and so answered after the release.
+    const error: unknown = await client
+      .creator('other')
+      .tryAcquire(TTL)
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ reason: 'unavailable', retryable: true });
+    expect(String(error)).toContain(code);
+    expect(settled).toBe(false);
+    await end();
+    await releasing;
+    await (await waiting).release();
+  },
+);
 
 it('row 34: a release that the server refuses until the TTL has passed rejects with its reason', async () => {
   const creator = client.creator('refused');

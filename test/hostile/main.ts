@@ -1,8 +1,8 @@
 // Looks at any number of cases of hostile input: the same properties as the tests, with more runs.
 import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
+import { type OutcomeApart, runApart } from './apart.ts';
 import { CI_CASES, PROPERTIES } from './properties.ts';
-import { type Outcome, runProperty } from './run.ts';
 
 const LARGEST_SEED = 2 ** 31 - 1;
 const MOST_CASES = 1_000_000_000;
@@ -36,8 +36,8 @@ function shares(cases: number): number[] {
 async function withProgress(
   title: string,
   cases: number,
-  run: (onCase: () => void) => Promise<Outcome>,
-): Promise<Outcome> {
+  run: (onCases: (count: number) => void) => Promise<OutcomeApart>,
+): Promise<OutcomeApart> {
   if (!process.stderr.isTTY) return run(() => {});
   const bar = new SingleBar({
     format: `  {bar} {percentage} %  {value} of {total}  {eta} s left  ${title}`,
@@ -47,7 +47,7 @@ async function withProgress(
   });
   bar.start(cases, 0);
   try {
-    return await run(() => bar.increment());
+    return await run((count) => bar.update(count));
   } finally {
     bar.stop();
   }
@@ -61,12 +61,13 @@ async function runAll({ cases, seed }: Options): Promise<number> {
     const { title } = property;
     const share = shared[index] ?? 0;
     const startedAt = performance.now();
-    const outcome = await withProgress(title, share, (onCase) => runProperty(property, share, seed, onCase));
-    const foreign = outcome.foreign > 0 ? `; ${outcome.foreign} exceptions of ioredis itself` : '';
+    const outcome = await withProgress(title, share, (onCases) =>
+      runApart(property, share, seed, { onCases }),
+    );
+    const foreign = outcome.foreign > 0 ? `; ${outcome.foreign} failures of ioredis itself` : '';
     const verdict = `${outcome.failure ? 'FAILED' : 'held'}${foreign}`;
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
-    const mebibytes = Math.round(process.resourceUsage().maxRSS / 1_024);
-    console.log(`${outcome.cases} cases, ${title}: ${verdict} (${seconds} s, up to ${mebibytes} MiB so far)`);
+    console.log(`${outcome.cases} cases, ${title}: ${verdict} (${seconds} s, ${outcome.mebibytes} MiB)`);
     if (outcome.failure === undefined) continue;
     failures += 1;
     console.log(outcome.failure);

@@ -12,7 +12,7 @@ export interface Property {
   readonly cases: number;
   /** `check` throws when something was left behind, to be called at the end of each case. */
   make(check: () => Promise<void>): fc.IAsyncProperty<unknown>;
-  /** What is thrown where only a dependency could have caught it. */
+  /** What is thrown where only a dependency could have caught it, or what does not end in one. */
   isForeign?(error: unknown): boolean;
 }
 

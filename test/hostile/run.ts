@@ -6,7 +6,7 @@ import type { Property } from './properties.ts';
 /** What came of the cases of one property. */
 export interface Outcome {
   readonly cases: number;
-  /** How many exceptions a dependency has thrown where nobody can catch them. */
+  /** How often a dependency has thrown where nobody can catch it, or has not come to an end. */
   readonly foreign: number;
   /** What went wrong, with the smallest case of it that was found. */
   readonly failure: string | undefined;

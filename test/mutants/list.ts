@@ -1,14 +1,5 @@
-/** One rule of the protocol taken out, and where that must show. */
-export interface Mutant {
-  readonly what: string;
-  /** In `src`. */
-  readonly file: string;
-  /** Stands there once. */
-  readonly code: string;
-  readonly instead: string;
-  /** Test files, in `test`, of which one at least must fail. */
-  readonly tests: readonly string[];
-}
+import type { Mutant } from './mutant.ts';
+import { ROW_MUTANTS } from './row-mutants.ts';
 
 const RELEASE = 'redis/scripts/release.ts';
 const ACQUIRE = 'redis/scripts/acquire.ts';
@@ -281,4 +272,5 @@ export const MUTANTS: readonly Mutant[] = [
     instead: 'listener();',
     tests: ['faults/forced.test.ts'],
   },
+  ...ROW_MUTANTS,
 ];

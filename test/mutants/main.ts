@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { MUTANTS, type Mutant } from './list.ts';
+import { MUTANTS } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
@@ -64,16 +65,16 @@ async function judge(copy: string, mutant: Mutant): Promise<boolean> {
   }
 }
 
-function numberOf(text: string): number {
+/** Of an option that may be given several numbers. */
+function numberOf(text: string, before: readonly number[] = []): readonly number[] {
   const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= MUTANTS.length) return number;
+  if (Number.isInteger(number) && number >= 1 && number <= MUTANTS.length) return [...before, number];
   throw new InvalidArgumentError(`1 … ${MUTANTS.length}`);
 }
 
-async function judgeAll(only: number | undefined): Promise<number> {
+async function judgeAll(chosen: readonly Mutant[]): Promise<number> {
   const copy = await copyOfLibrary();
   let survivors = 0;
-  const chosen = MUTANTS.filter((_, index) => only === undefined || only === index + 1);
   const tests = [...new Set(chosen.flatMap((mutant) => mutant.tests))];
   try {
     // Tests that fail anyway would kill everything.
@@ -96,16 +97,16 @@ const program = new Command('npm run mutants --')
   .description(
     'takes out one rule of the protocol after the other; exit status 1 when the tests do not notice',
   )
-  .option('--only <number>', 'one of them', numberOf)
+  .option('--only <numbers...>', 'some of them', numberOf)
   .option('--list', 'only lists them')
-  .action(async ({ only, list }: { only?: number; list?: boolean }) => {
+  .action(async ({ only, list }: { only?: readonly number[]; list?: boolean }) => {
     if (list) {
       for (const [index, { file, what }] of MUTANTS.entries()) console.log(`${index + 1}. ${file}: ${what}`);
       return;
     }
-    const survivors = await judgeAll(only);
-    const judged = only === undefined ? MUTANTS.length : 1;
-    console.log(`${judged - survivors} of ${judged} mutants killed`);
+    const chosen = only ? MUTANTS.filter((_, index) => only.includes(index + 1)) : MUTANTS;
+    const survivors = await judgeAll(chosen);
+    console.log(`${chosen.length - survivors} of ${chosen.length} mutants killed`);
     process.exitCode = survivors === 0 ? 0 : 1;
   });
 await program.parseAsync();
