@@ -3,12 +3,14 @@ import type { Grant, LeaseRequest } from '../core/backend.ts';
 import { leaseDeadline } from '../core/deadline.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockBackendError, LockCapacityError } from '../errors.ts';
-import { ofLock } from './errors.ts';
+import { isLeaseGone, ofLock } from './errors.ts';
 import type { FollowedLines } from './followed-line.ts';
 import { type KeyRange, type Keys, tagFor } from './keys.ts';
 import type { Call, Persistence } from './link.ts';
-import type { Place } from './protocol.ts';
+import { type Place, readPlace } from './protocol.ts';
+import { reattach } from './reattach.ts';
 import type { NewKey } from './share-protocol.ts';
+import { isSameLeader, type Term } from './terms.ts';
 import type { Turn, Turnstile } from './turnstile.ts';
 import { type LeaseContext, WaitingLease } from './waiting-lease.ts';
 import type { Watches } from './watches.ts';
@@ -137,10 +139,19 @@ export abstract class Acquisition extends Waiter {
     return (await this.context.link.persist(call, persistence)).reply;
   }
 
-  /** Until etcd says whether our lease is there; false when it is not, or nobody waits any more. */
-  protected async renew(): Promise<boolean> {
+  /** Renews our lease, and looks through the quorum. Undefined when the lease has ended, or nobody waits any more. */
+  protected async renewWithLook<T extends { readonly term: Term }>(call: Call<T>): Promise<T | undefined> {
+    const { clock } = this.context.link;
     const lease = this.#lease;
-    if (!lease) return false;
+    if (!lease) return undefined;
+    const sentAt = clock.now();
+    const [look, renewed] = await Promise.all([this.ask(call), this.#renew(lease)]);
+    lease.certain = isSameLeader(lease.madeIn, look.term, clock.now() - sentAt);
+    return renewed ? look : undefined;
+  }
+
+  /** Until etcd says whether our lease is there; false when it is not, or nobody waits any more. */
+  async #renew(lease: WaitingLease): Promise<boolean> {
     try {
       return await this.ask((_client, _options, patienceMs) => lease.renew(patienceMs));
     } catch (error) {
@@ -172,13 +183,37 @@ export abstract class Acquisition extends Waiter {
   async #take(): Promise<boolean> {
     const { clock } = this.context.link;
     const { ttlMs } = this.request;
-    const lease = this.#lease;
     const place = this.#place;
+    let lease = this.#lease;
     if (!lease || !place) return false;
-    if (clock.now() - lease.confirmedAt > ttlMs * FRESH && !(await this.renew())) return false;
-    if (!this.waiting) return false;
+    if (clock.now() - lease.confirmedAt > ttlMs * FRESH) {
+      if (!(await this.renewWithLook(readPlace(place)))?.key) return false;
+    }
+    if (!lease.certain) lease = await this.#changeLease(lease, place);
+    if (!lease || !this.waiting) return false;
     this.grant(place.createRevision, leaseDeadline(lease.confirmedAt, ttlMs));
     return true;
+  }
+
+  /** Moves our key to a lease that is unknown to leaders before this one. Undefined when that is not to be. */
+  async #changeLease(old: WaitingLease, place: Place): Promise<WaitingLease | undefined> {
+    const lease = new WaitingLease(this.context, this.request.ttlMs, this.onEnd);
+    this.#lease = lease;
+    try {
+      await lease.begin(this.persistence);
+      if (!this.waiting) return undefined;
+      const moved = await reattach(place, lease.id, {
+        ask: (call) => this.ask(call),
+        valueFor: ({ value }) => value,
+      });
+      return moved ? lease : undefined;
+    } catch (error) {
+      if (isLeaseGone(error)) return undefined;
+      throw error;
+    } finally {
+      // With the key, unless that has moved.
+      old.revoke();
+    }
   }
 
   #giveBack(): void {

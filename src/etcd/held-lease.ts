@@ -2,6 +2,8 @@ import type { Grant } from '../core/backend.ts';
 import type { Timed } from '../core/deadline-queue.ts';
 import { newLeaseId, tagFor, tagOf } from './keys.ts';
 import { grantLease, leave, type Place, readPlace, rewrite } from './protocol.ts';
+import { reattach } from './reattach.ts';
+import { isSameLeader, type Term, termIfQuick } from './terms.ts';
 import { type LeaseContext, secondsFor } from './waiting-lease.ts';
 
 /** The key of a granted lease, and the etcd lease that it is attached to. */
@@ -9,6 +11,8 @@ export interface Hold {
   readonly at: Place;
   readonly leaseId: string;
   readonly seconds: number;
+  /** The term in which that was made. */
+  readonly madeIn: Term;
   /** Local instant until which it is ours, whatever the grant says. */
   readonly until?: number;
 }
@@ -24,13 +28,15 @@ export class HeldLease implements Timed {
   readonly #least: number;
   /** The etcd leases that the key is or may be attached to, with their seconds. */
   readonly #leases = new Map<string, number>();
+  /** The term in which the latest of them was made. */
+  #madeIn: Term;
   #over = false;
 
   /** `onOver` is called when the lease has run out. */
   constructor(
     context: LeaseContext,
     grant: Grant,
-    { at, leaseId, seconds, until = 0 }: Hold,
+    { at, leaseId, seconds, madeIn, until = 0 }: Hold,
     onOver: () => void,
   ) {
     this.#context = context;
@@ -39,6 +45,7 @@ export class HeldLease implements Timed {
     this.#least = until;
     this.#onOver = onOver;
     this.#leases.set(leaseId, seconds);
+    this.#madeIn = madeIn;
     this.deadline = this.#until;
     context.deadlines.add(this);
   }
@@ -50,15 +57,17 @@ export class HeldLease implements Timed {
     const deadline = this.#until;
     if (deadline < this.deadline) this.#endAt(deadline);
     const current = [...this.#leases.keys()].at(-1);
+    const sentAt = link.clock.now();
     // The key is looked at, too: somebody may have deleted it and left its lease alone.
-    const [key, renewed] = await Promise.all([
+    const [{ key, term }, renewed] = await Promise.all([
       link.run(readPlace(this.at), name, deadline),
       current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
         ? link.run((_client, _options, patienceMs) => keepAlives.renew(current, patienceMs), name, deadline)
         : false,
     ]);
     if (!key) return false;
-    if (renewed && key.lease === current) return true;
+    const sure = isSameLeader(this.#madeIn, term, link.clock.now() - sentAt);
+    if (renewed && sure && key.lease === current) return true;
     try {
       return await this.#renewWith(newLeaseId(), ttlMs);
     } finally {
@@ -72,7 +81,7 @@ export class HeldLease implements Timed {
     const { link } = this.#context;
     const { name, owner } = this.grant;
     for (;;) {
-      const key = await link.run(readPlace(this.at), name, this.#until);
+      const { key } = await link.run(readPlace(this.at), name, this.#until);
       if (!key) return false;
       const { ttlMs = this.grant.ttlMs, ...tag } = tagOf(key);
       if (tag.units <= units) return true;
@@ -133,19 +142,18 @@ export class HeldLease implements Timed {
     const deadline = this.#until;
     const seconds = secondsFor(ttlMs);
     const before = [...this.#leases];
-    await link.run(grantLease(leaseId, seconds), name, deadline);
+    const sentAt = link.clock.now();
+    const term = await link.run(grantLease(leaseId, seconds), name, deadline);
     // From now on the key may be attached to either, should the answer get lost.
     this.#leases.set(leaseId, seconds);
-    for (;;) {
-      const key = await link.run(readPlace(this.at), name, deadline);
-      if (!key) {
-        this.#over = true;
-        return false;
-      }
-      // Compared with what was just read: an earlier attempt that is carried out late must not undo a later one.
-      if (key.lease === leaseId) break;
-      const value = tagFor(owner, ttlMs, tagOf(key));
-      if (await link.run(rewrite(key, value, leaseId), name, deadline)) break;
+    this.#madeIn = termIfQuick(term, link.clock.now() - sentAt);
+    const moved = await reattach(this.at, leaseId, {
+      ask: (call) => link.run(call, name, deadline),
+      valueFor: (key) => tagFor(owner, ttlMs, tagOf(key)),
+    });
+    if (!moved) {
+      this.#over = true;
+      return false;
     }
     for (const [old, oldSeconds] of before) {
       this.#leases.delete(old);

@@ -4,6 +4,7 @@ import { HeldLease, type Hold } from './held-lease.ts';
 import type { Keys } from './keys.ts';
 import { findKey, type Place } from './protocol.ts';
 import { standingOf } from './standings.ts';
+import { UNKNOWN_TERM } from './terms.ts';
 import { type LeaseContext, secondsFor } from './waiting-lease.ts';
 
 export interface HeldLeasesContext extends LeaseContext {
@@ -69,7 +70,8 @@ export class HeldLeases {
     const standing = key && standingOf(key);
     if (standing?.owner !== owner || standing.ttlMs === undefined) return undefined;
     const { place, lease } = standing;
-    const hold = { at: place, leaseId: lease, seconds: secondsFor(standing.ttlMs), until };
+    const seconds = secondsFor(standing.ttlMs);
+    const hold = { at: place, leaseId: lease, seconds, madeIn: UNKNOWN_TERM, until };
     // Two may have asked at once.
     return this.#held.get(owner) ?? this.add(grant, hold);
   }

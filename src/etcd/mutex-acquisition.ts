@@ -37,9 +37,9 @@ export class MutexAcquisition extends Acquisition {
       await this.#change(own, ahead, revision);
       if (!this.waiting) return false;
       // At the front most of the time: so the lease is renewed along with the look.
-      const [look, renewed] = await Promise.all([this.ask(lookAhead(this.line, own)), this.renew()]);
+      const look = await this.renewWithLook(lookAhead(this.line, own));
+      if (!look) return false;
       ({ own, ahead, revision } = look);
-      if (!renewed) return false;
     }
     return own !== undefined && this.waiting;
   }

@@ -109,7 +109,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
 
   hold(grant: Grant, lease: WaitingLease, place: Place): void {
     lease.stop();
-    this.#held.add(grant, { at: place, leaseId: lease.id, seconds: lease.seconds });
+    this.#held.add(grant, { at: place, leaseId: lease.id, seconds: lease.seconds, madeIn: lease.madeIn });
   }
 
   settled(acquisition: Acquisition): void {

@@ -2,6 +2,7 @@ import type { ICompare, IKeyValue, IRangeRequest, IRangeResponse, IRequestOp, IR
 import { isLeaseGone, isLeaseTaken, unexpectedReply } from './errors.ts';
 import type { KeyRange } from './keys.ts';
 import type { Call } from './link.ts';
+import { type Term, termOf, UNKNOWN_TERM } from './terms.ts';
 
 /**
  * The requests. The keys of a lock stand in line in the order of their create revisions, which are the fences. A key holds
@@ -24,6 +25,14 @@ export interface Outlook {
   readonly ahead: IKeyValue | undefined;
   /** The revision at which all this was so. */
   readonly revision: number;
+  readonly term: Term;
+}
+
+/** What there is at a place in line. */
+export interface Finding {
+  /** The key with its value and lease; undefined if it is not that of this place any more. */
+  readonly key: IKeyValue | undefined;
+  readonly term: Term;
 }
 
 /** The beginning of a line, oldest first. */
@@ -37,13 +46,15 @@ export interface Line {
 const NEWEST_FIRST = { sort_target: 'Create', sort_order: 'Descend' } as const;
 const OLDEST_FIRST = { sort_target: 'Create', sort_order: 'Ascend' } as const;
 
-/** Makes a lease; a resent request finds its own and is content. */
-export function grantLease(ID: string, seconds: number): Call<void> {
+/** Makes a lease, and tells the term of the answer; a resent request finds its own and is content. */
+export function grantLease(ID: string, seconds: number): Call<Term> {
   return async (client, options) => {
     try {
-      await client.leaseClient.leaseGrant({ ID, TTL: seconds }, options);
+      const { header } = await client.leaseClient.leaseGrant({ ID, TTL: seconds }, options);
+      return termOf(header);
     } catch (error) {
       if (!isLeaseTaken(error)) throw error;
+      return UNKNOWN_TERM;
     }
   };
 }
@@ -90,17 +101,16 @@ export function lookAhead(line: KeyRange, { key, createRevision }: Place): Call<
     const range = { ...line, ...NEWEST_FIRST, limit: 2, max_create_revision: createRevision };
     const { header, kvs } = await client.kv.range(range, options);
     const [own, ahead] = kvs;
-    const revision = Number(header.revision);
-    if (!own || !isPlace(own, key, createRevision)) return { own: undefined, ahead: undefined, revision };
-    return { own: { key, createRevision }, ahead, revision };
+    const at = { revision: Number(header.revision), term: termOf(header) };
+    if (!own || !isPlace(own, key, createRevision)) return { own: undefined, ahead: undefined, ...at };
+    return { own: { key, createRevision }, ahead, ...at };
   };
 }
 
-/** A key with its value and lease, if it is still that of this place. */
-export function readPlace({ key, createRevision }: Place): Call<IKeyValue | undefined> {
+export function readPlace({ key, createRevision }: Place): Call<Finding> {
   return async (client, options) => {
-    const { kvs } = await client.kv.range({ key }, options);
-    return kvs.find((found) => isPlace(found, key, createRevision));
+    const { header, kvs } = await client.kv.range({ key }, options);
+    return { key: kvs.find((found) => isPlace(found, key, createRevision)), term: termOf(header) };
   };
 }
 
@@ -161,13 +171,13 @@ function put(
   return async (client, options, patienceMs) => {
     try {
       const { header, succeeded, responses } = await client.kv.txn({ compare, success, failure }, options);
-      const revision = Number(header.revision);
+      const at = { revision: Number(header.revision), term: termOf(header) };
       const found = responses[0]?.response_range.kvs;
       if (!found) throw unexpectedReply('the line');
-      if (succeeded) return { own: { key, createRevision: revision }, ahead: found[0], revision };
+      if (succeeded) return { own: { key, createRevision: at.revision }, ahead: found[0], ...at };
       // There already: an earlier sending got through, and whoever was before it has to be looked up.
       const own = found[0] && { key, createRevision: Number(found[0].create_revision) };
-      return own ? lookAhead(line, own)(client, options, patienceMs) : { own, ahead: undefined, revision };
+      return own ? lookAhead(line, own)(client, options, patienceMs) : { own, ahead: undefined, ...at };
     } catch (error) {
       if (isLeaseGone(error)) return undefined;
       throw error;

@@ -74,7 +74,7 @@ export class ShareAcquisition extends Acquisition {
     stop();
     if (!free || !this.waiting) return false;
     // Nothing but the loss of our own key can have changed that since.
-    const [key, renewed] = await Promise.all([this.ask(readPlace(own)), this.renew()]);
-    return key !== undefined && renewed && this.waiting;
+    const look = await this.renewWithLook(readPlace(own));
+    return look?.key !== undefined && this.waiting;
   }
 }

@@ -5,6 +5,7 @@ import type { KeepAlives } from './keep-alives.ts';
 import { newLeaseId } from './keys.ts';
 import type { EtcdLink, Persistence } from './link.ts';
 import { grantLease } from './protocol.ts';
+import { type Term, termIfQuick, UNKNOWN_TERM } from './terms.ts';
 
 export interface LeaseContext {
   readonly link: EtcdLink;
@@ -26,6 +27,10 @@ export class WaitingLease implements Timed {
   deadline = Number.POSITIVE_INFINITY;
   /** Local instant *before* the last keepalive was sent that etcd has confirmed. */
   confirmedAt: number;
+  /** The term in which it was made. */
+  madeIn: Term = UNKNOWN_TERM;
+  /** No leader takes it for over before it has lasted for its TTL from `confirmedAt`. */
+  certain = true;
   readonly #context: LeaseContext;
   readonly #onEnd: (failure?: LockBackendError) => void;
   #kept = true;
@@ -40,8 +45,10 @@ export class WaitingLease implements Timed {
 
   /** Makes it on the server. */
   async begin(persistence: Persistence): Promise<void> {
-    this.confirmedAt = this.#context.link.clock.now();
-    await this.#context.link.persist(grantLease(this.id, this.seconds), persistence);
+    const { link } = this.#context;
+    this.confirmedAt = link.clock.now();
+    const { reply } = await link.persist(grantLease(this.id, this.seconds), persistence);
+    this.madeIn = termIfQuick(reply, link.clock.now() - this.confirmedAt);
     if (this.#kept) this.#renewAt(this.confirmedAt + this.#intervalMs);
   }
 
@@ -50,7 +57,11 @@ export class WaitingLease implements Timed {
     const { link, keepAlives } = this.#context;
     const sentAt = link.clock.now();
     const renewed = await keepAlives.renew(this.id, Math.min(patienceMs, this.#intervalMs));
-    if (renewed) this.confirmedAt = Math.max(this.confirmedAt, sentAt);
+    if (renewed) {
+      this.confirmedAt = Math.max(this.confirmedAt, sentAt);
+      // By whichever leader: that takes a look.
+      this.certain = false;
+    }
     return renewed;
   }
 
