@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { CounterStore } from './counter-store.ts';
+import type { WakeSource } from './diagnostics.ts';
 
 /** Who is told when a caller gives up. */
 export interface Canceller {
@@ -24,7 +25,8 @@ export interface LeaseRequest {
   readonly askedAt: number;
   /** Set by the backend before it returns, unless it has answered by then. */
   canceller: Canceller | undefined;
-  granted(grant: Grant): void;
+  /** `wake` is for who listens to the diagnostics channels; a backend that cannot tell leaves it out. */
+  granted(grant: Grant, wake?: WakeSource): void;
   /** Only a try is refused: somebody else has the lock or is in line for it. */
   refused(): void;
   /**

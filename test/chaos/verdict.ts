@@ -236,8 +236,9 @@ function counts(
   return {
     acquisitions: leases.length,
     'granted by the first reply': by('reply'),
-    'handed over by a message': by('message'),
+    'handed over by a message': by('handoff'),
     'rescued by a poke': by('poke'),
+    'found by asking again after a link was cut': by('reconnect'),
     'timed out': ended('ERR_LOCK_TIMEOUT'),
     'told that a server is not to be used': ended('ERR_LOCK_BACKEND') + ended('ERR_LOCK_QUORUM'),
     'leases lost': leases.filter(({ how }) => how === 'ERR_LOCK_LOST').length,
