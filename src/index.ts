@@ -1,6 +1,7 @@
 export { backendFromUrl, type UrlBackendOptions } from './backend-from-url.ts';
 export { LockClient, type ReadWriteLock } from './client.ts';
 export type { GroupOptions, WaitOptions } from './core/arguments.ts';
+export type { AutoRefreshOptions } from './core/auto-refresh.ts';
 export type {
   Canceller,
   Grant,
@@ -12,9 +13,19 @@ export type {
 } from './core/backend.ts';
 export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
+export type {
+  AcquireMessage,
+  LostMessage,
+  PokeMessage,
+  PokeReason,
+  RefreshMessage,
+  ReleaseMessage,
+  ResumeMessage,
+  WakeSource,
+} from './core/diagnostics.ts';
 export type { LockJson } from './core/handover.ts';
 export type { ListedHolder, ListedLock, LockListing } from './core/listing.ts';
-export type { AutoRefreshOptions, Lock } from './core/lock.ts';
+export type { Lock } from './core/lock.ts';
 export {
   type BackendFault,
   CounterExpiredError,

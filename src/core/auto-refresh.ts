@@ -7,6 +7,12 @@ import { driftMs } from './deadline.ts';
 const JITTER = 0.1;
 const RETRY_BASE_MS = 20;
 
+/** Options of `lock.autoRefresh`. */
+export interface AutoRefreshOptions {
+  /** Stop refreshing after this many ms (1 … 2 147 483 647), so that a hung task cannot hold on for ever. */
+  maxHold?: number;
+}
+
 interface Refreshable {
   readonly ttl: number;
   readonly remaining: number;

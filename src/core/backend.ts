@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { CounterStore } from './counter-store.ts';
+import type { WakeSource } from './diagnostics.ts';
 import type { LockListing } from './listing.ts';
 
 /** Who is told when a caller gives up. */
@@ -27,8 +28,8 @@ export interface LeaseRequest {
   readonly askedAt: number;
   /** Set by the backend before it returns, unless it has answered by then. */
   canceller: Canceller | undefined;
-  /** The lease is there. */
-  granted(grant: Grant): void;
+  /** The lease is there. `wake` is for who listens to the diagnostics channels; a backend that cannot tell leaves it out. */
+  granted(grant: Grant, wake?: WakeSource): void;
   /** Only a try is refused: somebody else has the lock or is in line for it. */
   refused(): void;
   /**

@@ -1,4 +1,5 @@
 import type { Canceller, Grant, LeaseRequest } from './backend.ts';
+import type { WakeSource } from './diagnostics.ts';
 
 /** A request that somebody between the caller and a backend passes on, to have a say in what comes back. */
 export abstract class ForwardedRequest implements LeaseRequest, Canceller {
@@ -25,7 +26,7 @@ export abstract class ForwardedRequest implements LeaseRequest, Canceller {
 
   abstract cancel(reason: unknown): void;
 
-  abstract granted(grant: Grant): void;
+  abstract granted(grant: Grant, wake?: WakeSource): void;
 
   refused(): void {
     this.inner.refused();

@@ -1,5 +1,7 @@
-import { LockArgumentError } from '../errors.ts';
+import { LockArgumentError, LockLostError } from '../errors.ts';
 import { checkInteger, checkName, checkTtl, checkUnits, readProperties } from './arguments.ts';
+import type { Grant, LockBackend } from './backend.ts';
+import { leaseDeadline } from './deadline.ts';
 import { isOwner } from './owner.ts';
 
 const VERSION = 1;
@@ -40,6 +42,17 @@ export function readLockJson(json: unknown): LockJson {
     units: checkUnits(units, 'json.units'),
     ttl: checkTtl(ttl, 'json.ttl'),
   };
+}
+
+/** Refreshes a lease that another process was granted. Rejects with `LockLostError` when it is gone, and as `refresh` does. */
+export async function takeOver(
+  backend: LockBackend,
+  { name, owner, fencingToken, units, ttl }: LockJson,
+): Promise<Grant> {
+  const deadline = leaseDeadline(backend.clock.now(), ttl, backend.driftFactor);
+  const grant = { name, owner, fencingToken, units, ttlMs: ttl, deadline };
+  if (!(await backend.refresh(grant, ttl))) throw new LockLostError(name, 'taken');
+  return grant;
 }
 
 function parse(text: string): unknown {

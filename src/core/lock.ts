@@ -1,17 +1,13 @@
 import { LockClosedError, LockLostError, type LossReason } from '../errors.ts';
 import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
-import { AutoRefresh } from './auto-refresh.ts';
+import { AutoRefresh, type AutoRefreshOptions } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { leaseDeadline } from './deadline.ts';
+import { refreshes, releases } from './diagnostics.ts';
 import type { LockJson } from './handover.ts';
 import { ignoreBackendError } from './ignore.ts';
 import { LossSignal } from './loss-signal.ts';
-
-/** Options of `lock.autoRefresh`. */
-export interface AutoRefreshOptions {
-  /** Stop refreshing after this many ms (1 … 2 147 483 647), so that a hung task cannot hold on for ever. */
-  maxHold?: number;
-}
+import { noteLoss, traceRefresh, traceRelease } from './tracing.ts';
 
 interface Keeper {
   /** The lease has been released or lost, and there is nothing left to wait for. */
@@ -98,7 +94,12 @@ export class Lock {
    * Starts the TTL anew, with `ttl` ms (an integer of 10 … 2 147 483 647) if given. Rejects with `LockLostError`
    * when the lease is gone, `LockBackendError` when the outcome is unknown, `LockClosedError` after a release.
    */
-  async refresh(ttl: number = this.ttl): Promise<void> {
+  refresh(ttl: number = this.ttl): Promise<void> {
+    if (refreshes.hasSubscribers) return traceRefresh(this, this.#backend, ttl, this.#refresh);
+    return this.#refresh(ttl);
+  }
+
+  async #refresh(ttl: number): Promise<void> {
     checkTtl(ttl);
     this.assertHeld();
     const grant = this.#grant;
@@ -159,7 +160,10 @@ export class Lock {
    * `LockBackendError` when the server could not be told until the TTL had passed.
    */
   release(): Promise<void> {
-    this.#releasing ??= this.#release();
+    // The method itself: a closure would cost those to whom nobody listens.
+    this.#releasing ??= releases.hasSubscribers
+      ? traceRelease(this, this.#backend, this.#release)
+      : this.#release();
     return this.#releasing;
   }
 
@@ -226,9 +230,11 @@ export class Lock {
   }
 
   #lose(reason: LossReason): LockLostError {
-    this.#lost ??= new LockLostError(this.name, reason);
+    if (this.#lost) return this.#lost;
+    this.#lost = new LockLostError(this.name, reason);
     this.#stop();
     this.#keeper.lockEnded();
+    noteLoss(this, this.#backend, reason);
     this.#loss?.abort(this.#lost);
     return this.#lost;
   }

@@ -23,6 +23,13 @@ export interface Asked {
   readonly share?: Share | undefined;
 }
 
+/** How a try that was refused is repeated. */
+export interface Retry {
+  readonly retries: number;
+  /** Upper bound of the first pause in ms. */
+  readonly backoff: number;
+}
+
 /** A part of a resource that has more than one unit. */
 export interface Share {
   readonly units: number;

@@ -1,10 +1,11 @@
-import { LockClosedError, LockLostError, LockTimeoutError } from '../errors.ts';
+import { LockClosedError, LockTimeoutError } from '../errors.ts';
 import { Aborts } from './aborts.ts';
 import type { Grant, LockBackend } from './backend.ts';
 import { backoffMs } from './backoff.ts';
 import { pause } from './clock.ts';
-import { leaseDeadline } from './deadline.ts';
-import type { LockJson } from './handover.ts';
+import { type AcquireMessage, acquires, resumptions } from './diagnostics.ts';
+import { Endings } from './endings.ts';
+import { type LockJson, takeOver } from './handover.ts';
 import { ignoreBackendError, ignoreEndedLease } from './ignore.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Lock } from './lock.ts';
@@ -14,20 +15,16 @@ import {
   PendingRequest,
   type Requester,
   ResumedLease,
+  type Retry,
   ShareRequest,
 } from './request.ts';
+import { follow, traceAcquire, traceResume } from './tracing.ts';
 import { Watch } from './watch.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
 /** From this many leases on, those that ran out unreleased are looked for now and then. */
 const PRUNE_FROM = 1_024;
-
-interface Ending {
-  /** Ends it early. */
-  stop(): void;
-  readonly scope: object;
-}
 
 /**
  * What one client has open on a backend: pending acquires, held leases, running watches. A `scope` is whoever
@@ -39,7 +36,7 @@ export class Session implements Requester {
   readonly #pending = new LinkedSet<PendingRequest>();
   /** The requests that have come to a lease, and the leases that others have handed to us. */
   readonly #held = new LinkedSet<HeldEntry>();
-  readonly #endings = new Set<Ending>();
+  readonly #endings = new Endings();
   readonly #aborts = new Aborts();
   readonly #closedScopes = new WeakSet<object>();
   #pruneAt = PRUNE_FROM;
@@ -62,27 +59,15 @@ export class Session implements Requester {
   }
 
   acquire(asked: Asked, signal?: AbortSignal): Promise<Lock> {
-    // Only a try can be refused.
-    if (asked.waitMs > 0) return this.#ask(asked, signal) as Promise<Lock>;
-    const askedAt = this.backend.clock.now();
-    return this.#ask(asked, signal).then((lock) => {
-      if (lock) return lock;
-      throw new LockTimeoutError(asked.name, this.backend.clock.now() - askedAt);
-    });
+    // The method itself: a closure would cost those to whom nobody listens.
+    if (acquires.hasSubscribers) return traceAcquire(this, asked, signal, this.#acquire);
+    return this.#acquire(asked, signal);
   }
 
   /** `asked` has no time to wait. */
-  async tryAcquire(
-    asked: Asked,
-    retry: { retries: number; backoff: number },
-    signal?: AbortSignal,
-  ): Promise<Lock | null> {
-    for (let attempt = 0; ; attempt++) {
-      const lock = await this.#ask(asked, signal);
-      if (lock) return lock;
-      if (attempt >= retry.retries) return null;
-      await this.pause(backoffMs(attempt, retry.backoff), asked.scope, signal);
-    }
+  tryAcquire(asked: Asked, retry: Retry, signal?: AbortSignal): Promise<Lock | null> {
+    if (acquires.hasSubscribers) return traceAcquire(this, asked, signal, this.#try, retry);
+    return this.#try(asked, signal, undefined, retry);
   }
 
   /** The states of a lock, until its iteration is left, `signal` aborts or the scope is closed. */
@@ -116,12 +101,14 @@ export class Session implements Requester {
   }
 
   /** Goes on with a lease that another process has handed over. */
-  async resume({ name, owner, fencingToken, units, ttl }: LockJson, scope: object): Promise<Lock> {
+  async resume(json: LockJson, scope: object): Promise<Lock> {
     this.assertOpen(scope);
-    const { clock, driftFactor } = this.backend;
-    const deadline = leaseDeadline(clock.now(), ttl, driftFactor);
-    const grant = { name, owner, fencingToken, units, ttlMs: ttl, deadline };
-    if (!(await this.backend.refresh(grant, ttl))) throw new LockLostError(name, 'taken');
+    if (!resumptions.hasSubscribers) return this.#resume(json, scope);
+    return traceResume(json, this.backend, () => this.#resume(json, scope));
+  }
+
+  async #resume(json: LockJson, scope: object): Promise<Lock> {
+    const grant = await takeOver(this.backend, json);
     // If closed meanwhile, it is still there for whoever resumes it elsewhere.
     this.assertOpen(scope);
     const lease = new ResumedLease(this.backend, grant, scope, this);
@@ -142,9 +129,7 @@ export class Session implements Requester {
 
   /** Registers something that close() has to end; returns how to take it back. */
   onClose(scope: object, stop: () => void): () => void {
-    const ending = { stop, scope };
-    this.#endings.add(ending);
-    return () => this.#endings.delete(ending);
+    return this.#endings.add(scope, stop);
   }
 
   /** Calls `listener` when a caller's signal aborts; returns how to stop. */
@@ -189,7 +174,7 @@ export class Session implements Requester {
   }
 
   async #end(includes: (scope: object) => boolean, release: boolean): Promise<void> {
-    for (const ending of [...this.#endings]) if (includes(ending.scope)) ending.stop();
+    this.#endings.stop(includes);
     for (const request of this.#pending.toArray()) {
       if (includes(request.scope)) request.cancel(new LockClosedError('closed while waiting', request.name));
     }
@@ -205,8 +190,32 @@ export class Session implements Requester {
     patience.stop();
   }
 
+  #acquire(asked: Asked, signal?: AbortSignal, message?: AcquireMessage): Promise<Lock> {
+    // Only a try can be refused.
+    if (asked.waitMs > 0) return this.#ask(asked, signal, message) as Promise<Lock>;
+    const askedAt = this.backend.clock.now();
+    return this.#ask(asked, signal, message).then((lock) => {
+      if (lock) return lock;
+      throw new LockTimeoutError(asked.name, this.backend.clock.now() - askedAt);
+    });
+  }
+
+  async #try(
+    asked: Asked,
+    signal: AbortSignal | undefined,
+    message: AcquireMessage | undefined,
+    retry: Retry,
+  ): Promise<Lock | null> {
+    for (let attempt = 0; ; attempt++) {
+      const lock = await this.#ask(asked, signal, message);
+      if (lock) return lock;
+      if (attempt >= retry.retries) return null;
+      await this.pause(backoffMs(attempt, retry.backoff), asked.scope, signal);
+    }
+  }
+
   /** Hands a request to the backend; until it is answered, the caller can give up. */
-  #ask(asked: Asked, signal: AbortSignal | undefined): Promise<Lock | null> {
+  #ask(asked: Asked, signal?: AbortSignal, message?: AcquireMessage): Promise<Lock | null> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#isClosed(asked.scope)) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
@@ -216,9 +225,10 @@ export class Session implements Requester {
         : new PendingRequest(asked, askedAt, this, resolve, reject);
       this.#pending.add(request);
       if (signal) request.unlisten = this.#aborts.listen(signal, () => request.cancel(signal.reason));
+      const told = message ? follow(request, message) : request;
       try {
-        if (asked.waitMs > 0) this.backend.acquire(request);
-        else this.backend.tryAcquire(request);
+        if (asked.waitMs > 0) this.backend.acquire(told);
+        else this.backend.tryAcquire(told);
       } catch (error) {
         request.failed(error);
       }

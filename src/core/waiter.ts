@@ -1,6 +1,7 @@
 import { LockTimeoutError } from '../errors.ts';
 import type { Canceller, Grant, LeaseRequest } from './backend.ts';
 import type { DeadlineQueue, Timed } from './deadline-queue.ts';
+import type { WakeSource } from './diagnostics.ts';
 import { Linked } from './linked-set.ts';
 
 /** One request that a backend works on: its owner id, its wait deadline and its ways to end. */
@@ -47,18 +48,18 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
     this.fail(reason);
   }
 
-  grant(fencingToken: number, deadline: number): void {
+  grant(fencingToken: number, deadline: number, wake: WakeSource): void {
     if (this.outcome !== 'waiting') return;
     const lease = this.#take(fencingToken, deadline);
     this.#forget();
-    this.request.granted(lease);
+    this.request.granted(lease, wake);
   }
 
   /** As `grant`, but tells the caller before anything is tidied up: with a handoff each µs is one that the lock is idle. */
   handOver(fencingToken: number, deadline: number): void {
     if (this.outcome !== 'waiting') return;
     try {
-      this.request.granted(this.#take(fencingToken, deadline));
+      this.request.granted(this.#take(fencingToken, deadline), 'handoff');
     } finally {
       // After the turn of whoever awaits the lock, which is in the queue by now.
       queueMicrotask(() => this.#forget());

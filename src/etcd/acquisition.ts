@@ -1,6 +1,7 @@
 import pDefer, { type DeferredPromise } from 'p-defer';
 import type { Grant, LeaseRequest } from '../core/backend.ts';
 import { leaseDeadline } from '../core/deadline.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockBackendError, LockCapacityError } from '../errors.ts';
 import { isLeaseGone, ofLock } from './errors.ts';
@@ -34,6 +35,8 @@ export abstract class Acquisition extends Waiter {
   protected readonly line: KeyRange;
   /** Resolved when what it waits for has happened, or the wait is over. */
   protected news: DeferredPromise<void> = pDefer();
+  /** What told it of its turn. */
+  protected wake: WakeSource = 'reply';
   #lease: WaitingLease | undefined;
   #place: Place | undefined;
   #turn: Turn | undefined;
@@ -191,7 +194,7 @@ export abstract class Acquisition extends Waiter {
     }
     if (!lease.certain) lease = await this.#changeLease(lease, place);
     if (!lease || !this.waiting) return false;
-    this.grant(place.createRevision, leaseDeadline(lease.confirmedAt, ttlMs));
+    this.grant(place.createRevision, leaseDeadline(lease.confirmedAt, ttlMs), this.wake);
     return true;
   }
 

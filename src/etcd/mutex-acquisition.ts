@@ -68,6 +68,7 @@ export class MutexAcquisition extends Acquisition {
       });
     const stops = [watch(own.key), watch(ahead.key, () => void this.#lookOnce(own, ahead, news))];
     await news.promise;
+    this.wake = 'handoff';
     for (const stop of stops) stop();
   }
 

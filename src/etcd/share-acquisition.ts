@@ -71,6 +71,7 @@ export class ShareAcquisition extends Acquisition {
       onEnd: this.onEnd,
     });
     await news.promise;
+    this.wake = 'handoff';
     stop();
     if (!free || !this.waiting) return false;
     // Nothing but the loss of our own key can have changed that since.

@@ -1,7 +1,9 @@
 import type { Holder, LockState } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { leaseDeadline } from '../core/deadline.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import { clientOf } from '../core/owner.ts';
+import { notePoke } from '../core/tracing.ts';
 import type { Waiter } from '../core/waiter.ts';
 import { LockCapacityError } from '../errors.ts';
 
@@ -57,7 +59,7 @@ export class Resource {
       return true;
     }
     if (this.#queue.size > 0 || !this.#fits(waiter)) return false;
-    this.#grant(waiter);
+    this.#grant(waiter, 'reply');
     return true;
   }
 
@@ -162,18 +164,18 @@ export class Resource {
   }
 
   /** Grants to the first in line, as long as there is enough for the first; answers to how many. */
-  #handOver(): number {
+  #handOver(wake: WakeSource = 'handoff'): number {
     let granted = 0;
     for (const waiter of this.#queue) {
       if (!this.#fits(waiter)) break;
       this.#queue.delete(waiter);
-      this.#grant(waiter);
+      this.#grant(waiter, wake);
       granted += 1;
     }
     return granted;
   }
 
-  #grant(waiter: Waiter): void {
+  #grant(waiter: Waiter, wake: WakeSource): void {
     const now = this.#clock.now();
     const { owner } = waiter;
     const { ttlMs, units } = waiter.request;
@@ -182,14 +184,14 @@ export class Resource {
     this.#leases.set(owner, { owner, fencingToken, units, endsAt, onForced: undefined });
     this.#used += units;
     this.#soonest = Math.min(this.#soonest, endsAt);
-    waiter.grant(fencingToken, leaseDeadline(now, ttlMs));
+    waiter.grant(fencingToken, leaseDeadline(now, ttlMs), wake);
     this.#awaitExpiry();
     this.#tellWatchers();
   }
 
   /** A lease that was found to have ended has made room: its alarm is not waited for, and may be cancelled. */
-  #serve(): void {
-    this.#handOver();
+  #serve(wake?: WakeSource): void {
+    this.#handOver(wake);
     this.#awaitExpiry();
   }
 
@@ -198,8 +200,10 @@ export class Resource {
     this.#expiry?.cancel();
     if (this.#queue.size === 0) return;
     this.#expiry = this.#clock.callAt(this.#soonest, () => {
+      const [first] = this.#queue;
+      if (first) notePoke(this.#name, first.owner, 'due');
       this.#sweep();
-      this.#serve();
+      this.#serve('poke');
     });
   }
 

@@ -1,4 +1,5 @@
-import type { AutoRefreshOptions, Lock } from '../core/lock.ts';
+import type { AutoRefreshOptions } from '../core/auto-refresh.ts';
+import type { Lock } from '../core/lock.ts';
 import { LockLostError } from '../errors.ts';
 
 /**

@@ -2,7 +2,8 @@ import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
 import type { DeadlineQueue } from '../core/deadline-queue.ts';
-import { noteGrant } from '../core/diagnostics.ts';
+import type { PokeReason, WakeSource } from '../core/diagnostics.ts';
+import { notePoke } from '../core/tracing.ts';
 import { Waiter } from '../core/waiter.ts';
 import { type LockBackendError, LockCapacityError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
@@ -18,6 +19,17 @@ import type { Anchor, WaitingRoom } from './waiting-room.ts';
 /** How far two clocks may run apart, in ms for each ms, before we call it a step of one of them. */
 const CLOCK_RATE_TOLERANCE = 0.001;
 const CLOCK_READ_TOLERANCE_MS = 1;
+
+/** What a grant came by if whoever has it asked again, and why. */
+const WAKES: Readonly<Record<PokeReason, WakeSource>> = {
+  due: 'poke',
+  forgotten: 'poke',
+  unfinished: 'poke',
+  // It was handed over; the answer only says until when.
+  undated: 'handoff',
+  reconnected: 'reconnect',
+  unanswered: 'reconnect',
+};
 
 /** What an acquisition needs of the client it belongs to. */
 export interface AcquisitionContext {
@@ -85,18 +97,19 @@ export class Acquisition extends Waiter implements Caller {
   }
 
   /** As `ask`, until there is an answer; `failure` is what has kept the server from answering so far. Never rejects. */
-  async askAgain(failure?: LockBackendError): Promise<void> {
+  async askAgain(why: PokeReason, failure?: LockBackendError): Promise<void> {
     const { deadline } = this;
     const { name } = this.request;
     const moot = () => this.outcome !== 'waiting';
     if (moot()) return;
+    notePoke(name, this.owner, why);
     this.#queue();
     try {
       for (let reason = failure; ; reason = undefined) {
         this.asked = true;
         const call = this.#call(this.#arrivalUs);
         const answer = await this.#context.link.persist(call, deadline, { moot, failure: reason });
-        const outcome = answer && this.#take(answer.reply, answer.sentAt, true);
+        const outcome = answer && this.#take(answer.reply, answer.sentAt, WAKES[why]);
         if (moot() || (outcome !== 'more' && outcome !== 'stale')) return;
         if (this.#context.clock.now() >= deadline) throw answeredTooLate(name);
       }
@@ -106,10 +119,10 @@ export class Acquisition extends Waiter implements Caller {
   }
 
   answered(reply: unknown, sentAt: number, repeated: boolean): void {
-    const outcome = this.#take(reply, sentAt, repeated);
+    const outcome = this.#take(reply, sentAt, repeated ? 'reconnect' : 'reply');
     if (outcome === 'settled' || this.outcome !== 'waiting') return;
     if (this.queues) {
-      void this.askAgain();
+      void this.askAgain('unfinished');
     } else if (outcome === 'more') {
       this.#tryAgain();
     } else if (outcome === 'stale') {
@@ -123,7 +136,7 @@ export class Acquisition extends Waiter implements Caller {
   failed(error: LockBackendError): void {
     if (!error.retryable) this.fail(error);
     else if (this.outcome !== 'waiting') return;
-    else if (this.queues) void this.askAgain(error);
+    else if (this.queues) void this.askAgain('unanswered', error);
     else this.#context.refused(this, error);
   }
 
@@ -145,7 +158,7 @@ export class Acquisition extends Waiter implements Caller {
     const tolerance = CLOCK_READ_TOLERANCE_MS + (now - anchor.sentAt) * CLOCK_RATE_TOLERANCE;
     const deadline = leaseDeadline(Math.min(grantedAt, now), this.request.ttlMs);
     // In the future, or already over: a clock was stepped or the message is old. Only the server can tell.
-    if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();
+    if (grantedAt > now + tolerance || deadline <= now) void this.askAgain('undated');
     else this.#handedOver(message.fencingToken, deadline);
   }
 
@@ -179,11 +192,11 @@ export class Acquisition extends Waiter implements Caller {
     return this.#context.protocol.acquire(this.request, this.owner, place);
   }
 
-  /** `again`: the server may have been asked before, and so have granted before. */
-  #take(raw: unknown, sentAt: number, again: boolean): Outcome {
+  /** Unless it is a plain `reply`, the server may have been asked before, and so have granted before. */
+  #take(raw: unknown, sentAt: number, wake: WakeSource): Outcome {
     // The common case: a free lock, and no need to look any further.
     if (typeof raw === 'number' && isFence(raw) && this.outcome === 'waiting') {
-      return this.#granted(raw, this.request.ttlMs, sentAt, again);
+      return this.#granted(raw, this.request.ttlMs, sentAt, wake);
     }
     const reply = parseAcquireReply(raw, this.request.ttlMs);
     // Whoever asks for a place in line is never refused.
@@ -202,7 +215,7 @@ export class Acquisition extends Waiter implements Caller {
     }
     if (reply.lost) this.#context.placeLost(this);
     if (reply.kind === 'queued') this.#queued(reply, sentAt);
-    else return this.#granted(reply.fencingToken, reply.leftMs, sentAt, again);
+    else return this.#granted(reply.fencingToken, reply.leftMs, sentAt, wake);
     return 'settled';
   }
 
@@ -213,24 +226,19 @@ export class Acquisition extends Waiter implements Caller {
     if (this.outcome === 'failed' || anew) this.#context.giveBack(this);
   }
 
-  #granted(fencingToken: number, leftMs: number, sentAt: number, again: boolean): Outcome {
+  #granted(fencingToken: number, leftMs: number, sentAt: number, wake: WakeSource): Outcome {
     const deadline = sentAt + leftMs - driftMs(this.request.ttlMs);
     if (deadline <= this.#context.clock.now()) return 'stale';
-    this.grant(fencingToken, deadline);
-    if (this.lease) {
-      // A message about it may still come.
-      if (again) this.#context.told(this.lease);
-      noteGrant(this.lease, again ? 'poke' : 'reply');
-    }
+    this.grant(fencingToken, deadline, wake);
+    // A message about it may still come.
+    if (this.lease && wake !== 'reply') this.#context.told(this.lease);
     return 'settled';
   }
 
   #handedOver(fencingToken: number, deadline: number): void {
     this.handOver(fencingToken, deadline);
-    if (!this.lease) return;
     // Should the message come twice, the second is no surprise.
-    this.#context.told(this.lease);
-    noteGrant(this.lease, 'message');
+    if (this.lease) this.#context.told(this.lease);
   }
 
   #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {

@@ -1,4 +1,5 @@
 import type { Grant, LeaseRequest } from '../core/backend.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import { ForwardedRequest } from '../core/forwarded-request.ts';
 
 /** What is done about a grant before the caller hears of it. */
@@ -18,10 +19,10 @@ export class ReplicatedRequest extends ForwardedRequest {
     this.#confirmation = confirmation;
   }
 
-  granted(grant: Grant): void {
+  granted(grant: Grant, wake?: WakeSource): void {
     this.#unconfirmed = grant;
     this.#confirmation.confirm(grant).then(
-      () => this.#settle(() => this.inner.granted(grant)),
+      () => this.#settle(() => this.inner.granted(grant, wake)),
       (error: unknown) => this.#discard(error),
     );
   }

@@ -151,7 +151,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   askAll(name?: string): void {
     for (const acquisition of this.#all(name)) {
       if (acquisition.room) acquisition.room.anchor = undefined;
-      if (acquisition.queues) void acquisition.askAgain();
+      if (acquisition.queues) void acquisition.askAgain('reconnected');
     }
   }
 

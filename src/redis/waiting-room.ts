@@ -68,7 +68,7 @@ export class WaitingRoom {
     if (this.#recovering) return;
     this.#recovering = true;
     const others = this.all.filter((acquisition) => acquisition !== of);
-    await Promise.all(others.map((acquisition) => acquisition.askAgain()));
+    await Promise.all(others.map((acquisition) => acquisition.askAgain('forgotten')));
     this.#recovering = false;
   }
 
@@ -104,6 +104,6 @@ export class WaitingRoom {
     if (this.#poker) return;
     const { first } = this.#queued;
     this.#poker = first;
-    void first?.askAgain();
+    void first?.askAgain('due');
   }
 }

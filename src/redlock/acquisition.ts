@@ -2,6 +2,7 @@ import type { Grant, LeaseRequest } from '../core/backend.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Alarm } from '../core/clock.ts';
 import type { DeadlineQueue } from '../core/deadline-queue.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import { Waiter } from '../core/waiter.ts';
 import { LockBackendError, LockClosedError } from '../errors.ts';
 import { answeredTooLate } from '../redis/errors.ts';
@@ -36,6 +37,8 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
   #ballot: Ballot | undefined;
   #pause: Alarm | undefined;
   #outages = 0;
+  /** By what its turn came. */
+  #wake: WakeSource = 'reply';
 
   constructor(request: LeaseRequest, waits: boolean, context: AcquisitionContext) {
     super('', request, context.deadlines);
@@ -89,8 +92,9 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
     if (this.#pause) this.#resume();
   }
 
-  turnCame(turn: Turn, grant: Grant): void {
+  turnCame(turn: Turn, grant: Grant, wake: WakeSource = 'reply'): void {
     this.#turn = undefined;
+    this.#wake = wake;
     this.owner = grant.owner;
     const ballot = new Ballot(grant, turn.server, this.deadline, this.#context, this);
     this.#ballot = ballot;
@@ -122,7 +126,7 @@ export class RedlockAcquisition extends Waiter implements TurnTaker, BallotEvent
 
   won(fencingToken: number, deadline: number): void {
     if (deadline > this.#context.clock.now()) {
-      this.grant(fencingToken, deadline);
+      this.grant(fencingToken, deadline, this.#wake);
       return;
     }
     this.#giveBack();

@@ -1,11 +1,12 @@
 import type { Canceller, Grant, LeaseRequest } from '../core/backend.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import type { Server } from './server.ts';
 
 /** Whose turn it is. */
 export interface TurnTaker {
   readonly request: LeaseRequest;
   readonly deadline: number;
-  turnCame(turn: Turn, grant: Grant): void;
+  turnCame(turn: Turn, grant: Grant, wake: WakeSource | undefined): void;
   turnRefused(turn: Turn): void;
   turnFailed(turn: Turn, reason: unknown): void;
 }
@@ -45,8 +46,8 @@ export class Turn implements LeaseRequest {
     return this.#taker.request.askedAt;
   }
 
-  granted(grant: Grant): void {
-    this.#taker.turnCame(this, grant);
+  granted(grant: Grant, wake?: WakeSource): void {
+    this.#taker.turnCame(this, grant, wake);
   }
 
   refused(): void {

@@ -1,5 +1,6 @@
 import type { Grant, LeaseRequest } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
+import type { WakeSource } from '../core/diagnostics.ts';
 import { ForwardedRequest } from '../core/forwarded-request.ts';
 import { LockCapacityError, LockTimeoutError } from '../errors.ts';
 
@@ -32,10 +33,10 @@ export class Courier extends ForwardedRequest {
     else this.canceller?.cancel(reason);
   }
 
-  granted(grant: Grant): void {
+  granted(grant: Grant, wake?: WakeSource): void {
     this.#bring(() => {
       this.#order.delivered(grant);
-      this.inner.granted(grant);
+      this.inner.granted(grant, wake);
     }, grant);
   }
 

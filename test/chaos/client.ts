@@ -1,6 +1,7 @@
 // One client process: works until it is told to finish, or is killed. Its only argument is an Order.
 import { subscribe } from 'node:diagnostics_channel';
 import { nowUs } from '../../bench/measure/clock.ts';
+import type { AcquireMessage } from '../../src/index.ts';
 import { Chance } from './chance.ts';
 import { connect, type Way } from './connect.ts';
 import { HistoryWriter } from './history.ts';
@@ -40,9 +41,9 @@ const pulse = setInterval(() => {
 }, PULSE_MS);
 
 const told = new Map<string, string>();
-subscribe('batonlock:grant', (message) => {
-  const { owner, by } = message as { owner: string; by: string };
-  told.set(owner, by);
+subscribe('tracing:batonlock:acquire:asyncEnd', (message) => {
+  const { result, wake } = message as AcquireMessage;
+  if (result && wake) told.set(result.owner, wake);
 });
 
 const place: Workplace = {

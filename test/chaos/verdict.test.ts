@@ -30,7 +30,7 @@ function turn({ id, granted, fence, ...rest }: Turn): Entry[] {
   const { until = granted + 1_000, how = 'released' } = rest;
   return [
     ['asked', id, 'a', asked * MS, within],
-    ['granted', id, granted * MS, fence, until * MS, 'message'],
+    ['granted', id, granted * MS, fence, until * MS, 'handoff'],
     ['releasing', id, releasing * MS, valid, fenced, true],
     ['released', id, (releasing + 1) * MS, how],
   ];

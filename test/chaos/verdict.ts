@@ -232,8 +232,9 @@ function counts(
     acquisitions: leases.length,
     ...(leases.some((lease) => lease.by !== '') && {
       'granted by the first reply': by('reply'),
-      'handed over by a message': by('message'),
+      'handed over by a message': by('handoff'),
       'rescued by a poke': by('poke'),
+      'found by asking again after a link was cut': by('reconnect'),
     }),
     'timed out': ended('ERR_LOCK_TIMEOUT'),
     'told that a server is not to be used': ended('ERR_LOCK_BACKEND') + ended('ERR_LOCK_QUORUM'),

@@ -11,6 +11,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ['errors.ts'],
   etcd: ['core', 'errors.ts'],
   memory: ['core', 'errors.ts'],
+  // It listens to the channels of core, and nobody needs it.
+  observe: ['core', 'errors.ts'],
   primitives: ['core', 'errors.ts'],
   redis: ['core', 'errors.ts'],
   redlock: ['core', 'errors.ts', 'redis'],
@@ -54,6 +56,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   cli: ['commander', 'string-width'],
   core: ['p-defer'],
   etcd: ['etcd3', 'p-defer'],
+  observe: ['@opentelemetry/api'],
   redis: ['ioredis', 'p-defer'],
   redlock: ['ioredis', 'p-defer'],
   'connect.ts': ['ioredis'],

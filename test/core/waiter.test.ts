@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Canceller, Grant, LeaseRequest } from '../../src/core/backend.ts';
 import { DeadlineQueue } from '../../src/core/deadline-queue.ts';
+import type { WakeSource } from '../../src/core/diagnostics.ts';
 import { Waiter } from '../../src/core/waiter.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 
@@ -27,14 +28,16 @@ class NotedRequest implements LeaseRequest {
   readonly deadline: number;
   canceller: Canceller | undefined;
   readonly answers: unknown[] = [];
+  wake: WakeSource | undefined;
 
   constructor(askedAt: number) {
     this.askedAt = askedAt;
     this.deadline = askedAt + 1_000;
   }
 
-  granted(grant: Grant): void {
+  granted(grant: Grant, wake?: WakeSource): void {
     this.answers.push(grant);
+    this.wake = wake;
   }
 
   refused(): void {
@@ -73,9 +76,9 @@ describe('a waiter', () => {
     waiter.startTimer();
     waiter.startTimer();
     expect(clock.pending).toBe(1);
-    waiter.grant(7, 5_000);
+    waiter.grant(7, 5_000, 'handoff');
     expect(clock.pending).toBe(0);
-    waiter.grant(8, 6_000);
+    waiter.grant(8, 6_000, 'reply');
     waiter.refuse();
     waiter.fail(new Error('late'));
     request.canceller?.cancel(new Error('late'));
@@ -84,6 +87,7 @@ describe('a waiter', () => {
     expect(request.answers).toEqual([
       { name: 'orders:42', owner: 'me:1:10000', fencingToken: 7, units: 1, ttlMs: 10_000, deadline: 5_000 },
     ]);
+    expect(request.wake).toBe('handoff');
     expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'granted', ends: 1 });
   });
 
@@ -91,7 +95,7 @@ describe('a waiter', () => {
     const reason = new Error('enough');
     waiter.startTimer();
     request.canceller?.cancel(reason);
-    waiter.grant(7, 5_000);
+    waiter.grant(7, 5_000, 'handoff');
     waiter.refuse();
     waiter.fail(new Error('late'));
     expect(request.answers).toEqual([reason]);
@@ -102,7 +106,7 @@ describe('a waiter', () => {
 
   it('that is refused takes no grant any more', () => {
     waiter.refuse();
-    waiter.grant(7, 5_000);
+    waiter.grant(7, 5_000, 'handoff');
     waiter.fail(new Error('late'));
     expect(request.answers).toEqual(['refused']);
     expect({ outcome: waiter.outcome, ends: waiter.ends }).toEqual({ outcome: 'refused', ends: 1 });
