@@ -2,6 +2,7 @@ import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '.
 import { type Clock, pause } from '../core/clock.ts';
 import { clientOf, isOwner, Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
+import { AsideLink } from './aside-link.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
@@ -17,7 +18,7 @@ import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
 import { outcomeIn } from './outcome.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
-import { forceRelease, Release, releaseAgain } from './release.ts';
+import { forceRelease, Release, ReleaseAside, releaseAgain } from './release.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
 import { Replication } from './replication.ts';
 import { readState, StateWatch } from './state-watch.ts';
@@ -40,6 +41,7 @@ export class RedisBackend implements LockBackend {
   readonly #keys: Keys;
   readonly #subscriber: Subscriber;
   readonly #inboxes: Inboxes;
+  readonly #aside: AsideLink;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
   readonly #replication: Replication | undefined;
@@ -65,6 +67,10 @@ export class RedisBackend implements LockBackend {
     this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
     this.#subscriber = new Subscriber(redis, clock);
     this.#inboxes = this.#inboxesOf(owners.client);
+    this.#aside = new AsideLink(this.#subscriber, clock, {
+      ...{ protocol: this.protocol, inbox: this.#keys.inboxes + owners.client },
+      ...{ keyPrefix: redis.options.keyPrefix ?? '', patienceMs: settings.commandTimeoutMs },
+    });
     const { replicas, commandTimeoutMs, safetyNetMs } = settings;
     const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
     this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
@@ -115,6 +121,21 @@ export class RedisBackend implements LockBackend {
   /** `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
+    // Who was handed the lock has seen that there is a line, so there may be one still.
+    const link = this.#leases.has(grant.owner) ? this.#aside.link : undefined;
+    if (!link) return this.#release(grant, retrying);
+    const call = this.#aside.call(grant.name, grant.owner);
+    return new Promise((resolve) => {
+      const again = () => {
+        retrying?.();
+        return this.#release(grant, retrying);
+      };
+      link.send(call, Number.POSITIVE_INFINITY, new ReleaseAside(resolve, again));
+      this.#leases.delete(grant);
+    });
+  }
+
+  #release(grant: Grant, retrying?: () => void): Promise<boolean> {
     const call = this.protocol.release(grant.name, grant.owner);
     return new Promise((resolve) => {
       const release = new Release(grant.name, resolve, (failure) => {
@@ -181,12 +202,14 @@ export class RedisBackend implements LockBackend {
     this.#line.failAll((name) => new LockClosedError('closed while waiting', name));
     this.counters.close();
     const patience = pause(this.clock, this.#settings.commandTimeoutMs);
-    await Promise.race([this.#line.chased().then(() => this.link.drained()), patience.done]);
+    const drained = this.#line.chased().then(() => this.#aside.drained().then(() => this.link.drained()));
+    await Promise.race([drained, patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
     this.#stopWarning();
     this.#replication?.close();
     this.#inboxes.close();
+    this.#aside.close();
     this.#subscriber.close();
     this.link.close();
     if (this.#owned) this.#redis.disconnect();

@@ -86,6 +86,13 @@ export class Protocol {
     return { script: this.#release, lockName, args: [record, `${record}:queue`, owner] };
   }
 
+  /** As `release`, of a lease, over the connection that listens to `inbox`. */
+  handOn(lockName: string, owner: string, inbox: string): ScriptCall {
+    if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, owner, [inbox]);
+    const record = this.#keys.record(lockName);
+    return { script: this.#release, lockName, args: [record, `${record}:queue`, owner, inbox] };
+  }
+
   /** `owner` is an owner id, `force` for all who hold any, or anything else to go on with the line. */
   releaseShares(lockName: string, owner: string): ScriptCall {
     return this.#shareCall(this.#releaseShare, lockName, owner, []);

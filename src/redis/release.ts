@@ -40,6 +40,31 @@ export class Release implements Caller {
   }
 }
 
+/**
+ * A release over another connection than that of the request that it ends. Only its yes counts: that connection may be of
+ * another database or go to a master that was replaced, and what it does not answer in time is sent `again` on the usual one.
+ */
+export class ReleaseAside implements Caller {
+  readonly #resolve: (ours: boolean | Promise<boolean>) => void;
+  readonly #again: () => Promise<boolean>;
+
+  constructor(resolve: (ours: boolean | Promise<boolean>) => void, again: () => Promise<boolean>) {
+    this.#resolve = resolve;
+    this.#again = again;
+  }
+
+  answered(reply: unknown): void {
+    const outcome = integerIn(reply);
+    if (outcome === 1) this.#resolve(true);
+    else this.#resolve(this.#again().then((ours) => ours || outcome === 3));
+  }
+
+  failed(): void {
+    // It may have been released all the same.
+    this.#resolve(this.#again().then(() => true));
+  }
+}
+
 /** Sends a release until the server has answered or `giveUpAt` has passed; `failure` is what kept it from answering before. */
 export async function releaseAgain(
   link: CommandLink,

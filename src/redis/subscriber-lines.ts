@@ -24,6 +24,8 @@ export interface Lines {
   readonly moves: boolean;
   /** Where a channel is to be subscribed; undefined as long as nobody knows. */
   lineFor(channel: string): Redis | undefined;
+  /** The connection that all channels are on, if there is such a one. */
+  readonly only: Redis | undefined;
   /** Asks the cluster where channels are now; `ready` follows. */
   relearn(): void;
   /** Ends those on which nobody listens any more. */
@@ -47,6 +49,10 @@ class SingleLine implements Lines {
     this.#events = events;
     source.on('end', this.#followEnd);
     source.on('ready', this.#followReady);
+  }
+
+  get only(): Redis | undefined {
+    return this.#line;
   }
 
   lineFor(): Redis | undefined {
@@ -76,6 +82,7 @@ class SingleLine implements Lines {
 /** One connection to each node that has a channel of ours: sharded messages stay on the node of their slot. */
 class ClusterLines implements Lines {
   readonly moves = true;
+  readonly only = undefined;
   readonly #cluster: Cluster;
   readonly #events: LineEvents;
   /** By `host:port`. */

@@ -46,6 +46,12 @@ export class Subscriber implements LineEvents {
     this.#lines = linesOf(source, this);
   }
 
+  /** The connection that all messages come on, while it takes commands as well: by RESP3 it does. */
+  get commandLine(): Redis | undefined {
+    const { only } = this.#lines;
+    return only?.status === 'ready' && only.mode === 'normal' ? only : undefined;
+  }
+
   /** Resolves once the server has confirmed: no message after that is missed while the connection lasts. */
   subscribe(name: string, listener: Listener): Promise<void> {
     if (this.#closed) return Promise.reject(new LockClosedError('the backend is closed'));

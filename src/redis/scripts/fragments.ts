@@ -109,6 +109,16 @@ export function ttlIn(owner: string): string {
 }
 
 /**
+ * Has whoever is told of a grant written to before the releaser. In each turn of its loop a server writes first to the
+ * connection for which there was something last, and each write that wakes a process takes longer than a script; the answer
+ * to a script always comes last. ARGV[2] is a channel to which the releaser's own connection listens: with a message
+ * there, of no meaning, it comes first.
+ */
+export const ANSWER_LATER = `
+if ARGV[2] then redis.pcall('SPUBLISH', ARGV[2], '') end
+`;
+
+/**
  * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
  * Returns nil from the function that it is part of when the server refuses that. Whom nobody hears here must not be told at all:
  * replicas pass a message on, and on one that was the master before there may be somebody who still listens and would believe it.

@@ -1,12 +1,19 @@
 import { Script } from '../script.ts';
-import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
+import {
+  ANSWER_LATER,
+  DENIED,
+  declareConstants,
+  READ_RECORD,
+  READ_TIME,
+  type ScriptConstants,
+} from './fragments.ts';
 import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
  *
  * KEYS  1 record, 2 queue, 3 holders
- * ARGV  1 owner id, or 'force' for all who hold any
+ * ARGV  1 owner id, or 'force' for all who hold any; 2 see ANSWER_LATER
  * Replies
  *   1   it was a holder, or in the queue, and is not any more
  *   0   it was neither
@@ -44,6 +51,7 @@ else
     known = redis.call('ZREM', KEYS[2], owner)
   end
 end
+${ANSWER_LATER}
 local self, nobody
 ${PUT}
 ${LEND}

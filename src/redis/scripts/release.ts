@@ -1,5 +1,6 @@
 import { Script } from '../script.ts';
 import {
+  ANSWER_LATER,
   DENIED,
   declareConstants,
   HAND_OVER,
@@ -17,7 +18,7 @@ import {
  * dispossessed.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, or 'force' for whoever holds it
+ * ARGV  1 owner id, or 'force' for whoever holds it; 2 see ANSWER_LATER
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
  *   0   it was neither
@@ -57,6 +58,7 @@ end
 ${SAVE_RECORD}
 head = head or redis.call('ZPOPMIN', KEYS[2])
 if head[1] then
+  ${ANSWER_LATER}
   ${HAND_OVER}
   local taker, obstacle = handOver(head)
   if taker then return 1 end
