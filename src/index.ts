@@ -15,6 +15,9 @@ export type { Alarm, Clock } from './core/clock.ts';
 export type { CounterStep, CounterStore, CounterWait, CounterWaiter } from './core/counter-store.ts';
 export type {
   AcquireMessage,
+  LeaseCallMessage,
+  LeaseMessage,
+  LockMessage,
   LostMessage,
   PokeMessage,
   PokeReason,

@@ -26,7 +26,9 @@ export interface LockMessage {
 
 /** On the tracing channel `batonlock:acquire`: one call, with all the tries that it makes. */
 export interface AcquireMessage extends LockMessage {
+  /** How many units are asked for. */
   readonly units: number;
+  /** Of so many; 1 for a mutex. */
   readonly capacity: number;
   /** Length of the lease in ms. */
   readonly ttl: number;
@@ -40,20 +42,25 @@ export interface AcquireMessage extends LockMessage {
   wake: WakeSource | undefined;
   /** Once it is granted; null if refused. */
   result?: Lock | null;
+  /** Once it has failed. */
   error?: unknown;
 }
 
 /** What a message says of a lease. */
 export interface LeaseMessage extends LockMessage {
+  /** Its owner id. */
   readonly owner: string;
+  /** Its fencing token. */
   readonly fencingToken: number;
+  /** How many units of the capacity it has. */
   readonly units: number;
 }
 
 /** Tells of what was done about a lease. */
-interface LeaseCallMessage extends LeaseMessage {
+export interface LeaseCallMessage extends LeaseMessage {
   /** Once it is over; `lost` when the lease was found to be gone. */
   outcome: 'done' | 'lost' | 'closed' | 'failed' | undefined;
+  /** Once it has failed. */
   error?: unknown;
 }
 
@@ -71,6 +78,7 @@ export interface RefreshMessage extends LeaseCallMessage {
 
 /** On the tracing channel `batonlock:resume`: a lease that another process has handed over. */
 export interface ResumeMessage extends LeaseCallMessage {
+  /** Length of the lease in ms. */
   readonly ttl: number;
   /** Once it is resumed. */
   result?: Lock;
@@ -78,6 +86,7 @@ export interface ResumeMessage extends LeaseCallMessage {
 
 /** On the channel `batonlock:lost`, as soon as this process notices. */
 export interface LostMessage extends LeaseMessage {
+  /** How it was lost. */
   readonly reason: LossReason;
   /** As in a `ReleaseMessage`, until the loss was noticed. */
   readonly held: number | undefined;
@@ -89,6 +98,7 @@ export interface PokeMessage {
   readonly name: string;
   /** Owner id of who asks again. */
   readonly owner: string;
+  /** Why. */
   readonly reason: PokeReason;
 }
 

@@ -10,6 +10,8 @@ vi.mock('ioredis', () => {
       constructor(...args: unknown[]) {
         made.push({ kind, args });
       }
+
+      on(): void {}
     };
   return { Redis: fake('Redis'), Cluster: fake('Cluster') };
 });

@@ -17,7 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   redis: ['core', 'errors.ts'],
   redlock: ['core', 'errors.ts', 'redis'],
   'url.ts': ['errors.ts'],
-  'connect.ts': ['errors.ts', 'url.ts'],
+  'sentinel-redis.ts': [],
+  'connect.ts': ['errors.ts', 'sentinel-redis.ts', 'url.ts'],
   'redis-backends.ts': ['connect.ts', 'core', 'errors.ts', 'redis', 'redlock'],
   // And etcd, when it is asked for.
   'backend-from-url.ts': ['connect.ts', 'core', 'errors.ts', 'memory', 'redis-backends.ts', 'url.ts'],
@@ -61,6 +62,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   redlock: ['ioredis', 'p-defer'],
   'connect.ts': ['ioredis'],
   'redis-backends.ts': ['ioredis'],
+  'sentinel-redis.ts': ['ioredis'],
   'source.ts': ['ioredis'],
 };
 

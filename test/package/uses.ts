@@ -10,7 +10,10 @@ const FOLDER = join(import.meta.dirname, 'uses');
 const TARGET = 'node20.19';
 
 /** The optional packages that a subpath needs, by its title. */
-const NEEDED: Readonly<Record<string, readonly string[]>> = { etcd: ['etcd3'] };
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  etcd: ['etcd3'],
+  opentelemetry: ['@opentelemetry/api'],
+};
 
 /** The arguments with which a command of the package prints the package's version. */
 export const COMMAND_USES: Readonly<Record<string, readonly string[]>> = { batonlock: ['--version'] };

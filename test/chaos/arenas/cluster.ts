@@ -11,6 +11,8 @@ import { redisVersion } from './redis-version.ts';
 import { connectionFaults } from './sentinel.ts';
 
 const SETTLE_MS = 3_000;
+/** A server gives up an ordered handover after 5 s, as where its master was stopped meanwhile. */
+const ORDER_TIMES_OUT_MS = 6_000;
 
 /** Three masters with a replica each. */
 export async function clusterArena(): Promise<Arena> {
@@ -43,11 +45,15 @@ export async function clusterArena(): Promise<Arena> {
         const role = await ask(server, 'CLUSTER NODES');
         if (!new RegExp(`myself,slave ${id} `).test(role)) continue;
         // The master stops its clients until the replica has all it has: nothing is forgotten.
-        await ask(server, 'CLUSTER FAILOVER');
-        await until(async () => (await cluster.masterOf(key)) === server, {
-          what: 'a handover',
-          timeout: 20_000,
-        });
+        let askedAt = Number.NEGATIVE_INFINITY;
+        const tookOver = async () => {
+          if ((await cluster.masterOf(key)) === server) return true;
+          if (performance.now() < askedAt + ORDER_TIMES_OUT_MS) return false;
+          askedAt = performance.now();
+          await ask(server, 'CLUSTER FAILOVER');
+          return false;
+        };
+        await until(tookOver, { what: 'a handover', timeout: 60_000 });
         return;
       }
     },
