@@ -191,13 +191,17 @@ describe('batonlock run', () => {
     { args: ['--no-wait'], status: 75 },
     { args: ['--wait', '3s'], status: 75 },
     { args: ['--no-wait', '-E', '9'], status: 9 },
-  ])('exits with $status when the lock is not to be had: $args', async ({ args, status }) => {
-    await using _held = await client.creator('taken').acquire(120_000);
-    const line = await run(server.url, 'run', 'taken', ...args, '--', 'echo', 'never');
-    expect(line.status).toBe(status);
-    expect(line.stdout).toBe('');
-    expect(line.stderr).toMatch(/^batonlock: lock "taken" was not granted within \d+ ms\n$/);
-  }, 120_000);
+  ])(
+    'exits with $status when the lock is not to be had: $args',
+    async ({ args, status }) => {
+      await using _held = await client.creator('taken').acquire(120_000);
+      const line = await run(server.url, 'run', 'taken', ...args, '--', 'echo', 'never');
+      expect(line.status).toBe(status);
+      expect(line.stdout).toBe('');
+      expect(line.stderr).toMatch(/^batonlock: lock "taken" was not granted within \d+ ms\n$/);
+    },
+    120_000,
+  );
 
   it('tells what happens as JSON on stderr, and leaves stdout to the command', async () => {
     const { status, stdout, stderr } = await run(server.url, 'run', 'told', '--json', '--', 'echo', '--json');

@@ -11,7 +11,10 @@ afterEach(() => {
 });
 
 /** Runs it in this process, which is enough for what ends before anything is connected. */
-async function runHere(url: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+async function runHere(
+  url: string,
+  ...args: string[]
+): Promise<{ status: number; stdout: string; stderr: string }> {
   vi.stubEnv('BATON_URL', url);
   const [stdout, stderr] = [process.stdout, process.stderr].map((stream) => {
     return vi.spyOn(stream, 'write').mockReturnValue(true).mock.calls;
