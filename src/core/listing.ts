@@ -16,7 +16,7 @@ export interface LockListing {
   /**
    * The locks that somebody holds or waits for, each once, in pages and no order. `glob` is what their names match: `*` any
    * characters, `?` one, `[ab]` one of these, `\` before a character that is meant itself. What is taken or released meanwhile
-   * may be among them or not. Rejects with `LockBackendError`, `LockClosedError`.
+   * may be among them or not. Rejects with `LockBackendError`.
    */
   list(glob: string): AsyncIterable<readonly ListedLock[]>;
   /** One lock, also when nobody holds it. Rejects likewise. */

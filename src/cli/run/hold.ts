@@ -48,7 +48,7 @@ export async function runHolding(
     if (settings.waitMs === Number.POSITIVE_INFINITY) await creator.inspect();
     const options = { signal: interruption.signal };
     const lock = await creator.acquire(settings.ttlMs, settings.waitMs, options);
-    if (interruption.signal.aborted) await lock.release();
+    // Whoever closes the client gives it back.
     interruption.signal.throwIfAborted();
     tell({ event: 'granted', name, fencingToken: lock.fencingToken });
     const status = await runChild(lock, settings, signals, tell);
