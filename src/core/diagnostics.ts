@@ -4,15 +4,16 @@ import type { Lock } from './lock.ts';
 
 /**
  * What told a caller of its grant: the answer to its request (`reply`), whoever let go (`handoff`), the answer to a request
- * that was made again because the holder may be gone (`poke`), or that to one made again because a link had been cut
- * (`reconnect`).
+ * that was made again because the holder may be gone (`poke`), or that to one made again because a link had been cut or the
+ * server had not answered (`reconnect`).
  */
 export type WakeSource = 'reply' | 'handoff' | 'poke' | 'reconnect';
 
 /**
  * Why somebody who waits has asked again: the holder's lease has run out, or the safety net is due (`due`); the subscriber
- * was cut off for a while (`reconnected`); the server did not answer (`unanswered`), or had more to do than one answer takes
- * (`unfinished`); it has forgotten somebody's place in line (`forgotten`); a message of a grant cannot be dated (`undated`).
+ * was cut off for a while (`reconnected`); the server did not answer (`unanswered`), or answered too late, or had more to do
+ * than one answer takes (`unfinished`); it has forgotten somebody's place in line (`forgotten`); a message of a grant cannot be
+ * dated (`undated`).
  */
 export type PokeReason = 'due' | 'reconnected' | 'unanswered' | 'unfinished' | 'forgotten' | 'undated';
 
@@ -36,7 +37,7 @@ export interface AcquireMessage extends LockMessage {
   readonly waitTimeout: number;
   /** Once it is over: in ms, from the call. */
   waited: number | undefined;
-  /** Once it is over; a try is `refused` where a wait comes to a `timeout`. */
+  /** Once it is over. A `tryAcquire` is `refused` where an `acquire` comes to a `timeout`. */
   outcome: 'granted' | 'refused' | 'timeout' | 'aborted' | 'closed' | 'lost' | 'failed' | undefined;
   /** Once it is granted, and if the backend tells. */
   wake: WakeSource | undefined;

@@ -82,7 +82,7 @@ describe('the spans', () => {
     const creator = locks.creator(NAME);
     const ids = await collector.within('checkout', async (span) => {
       const refreshed = () => collector.named('batonlock.refresh').length === 1;
-      await creator.using(60, 1_000, () => until(refreshed, { what: 'a refresh' }));
+      await creator.using(1_500, 1_000, () => until(refreshed, { what: 'a refresh' }));
       await creator.tryAcquire(TTL, { retries: 1 });
       return span.spanContext();
     });
