@@ -11,7 +11,7 @@ import type { Call, Persistence } from './link.ts';
 import { type Place, readPlace } from './protocol.ts';
 import { reattach } from './reattach.ts';
 import type { NewKey } from './share-protocol.ts';
-import { isSameLeader, type Term } from './terms.ts';
+import { isOneReign, type Term } from './terms.ts';
 import type { Turn, Turnstile } from './turnstile.ts';
 import { type LeaseContext, WaitingLease } from './waiting-lease.ts';
 import type { Watches } from './watches.ts';
@@ -144,13 +144,17 @@ export abstract class Acquisition extends Waiter {
 
   /** Renews our lease, and looks through the quorum. Undefined when the lease has ended, or nobody waits any more. */
   protected async renewWithLook<T extends { readonly term: Term }>(call: Call<T>): Promise<T | undefined> {
-    const { clock } = this.context.link;
+    const { link } = this.context;
     const lease = this.#lease;
     if (!lease) return undefined;
-    const sentAt = clock.now();
-    const [look, renewed] = await Promise.all([this.ask(call), this.#renew(lease)]);
-    lease.certain = isSameLeader(lease.madeIn, look.term, clock.now() - sentAt);
-    return renewed ? look : undefined;
+    const sentAt = link.clock.now();
+    const [first, renewed] = await Promise.all([this.ask(call), this.#renew(lease)]);
+    if (!renewed) return undefined;
+    // In the meantime a leader may have been replaced: only a look after the renewal tells.
+    const late = first.term === lease.madeIn && !isOneReign(link, sentAt);
+    const look = late ? await this.ask(call) : first;
+    lease.certain = look.term === lease.madeIn;
+    return look;
   }
 
   /** Until etcd says whether our lease is there; false when it is not, or nobody waits any more. */

@@ -3,7 +3,7 @@ import type { Timed } from '../core/deadline-queue.ts';
 import { newLeaseId, tagFor, tagOf } from './keys.ts';
 import { grantLease, leave, type Place, readPlace, rewrite } from './protocol.ts';
 import { reattach } from './reattach.ts';
-import { isSameLeader, type Term, termIfQuick } from './terms.ts';
+import { isOneReign, type Term, termOfMaking } from './terms.ts';
 import { type LeaseContext, secondsFor } from './waiting-lease.ts';
 
 /** The key of a granted lease, and the etcd lease that it is attached to. */
@@ -59,15 +59,18 @@ export class HeldLease implements Timed {
     const current = [...this.#leases.keys()].at(-1);
     const sentAt = link.clock.now();
     // The key is looked at, too: somebody may have deleted it and left its lease alone.
-    const [{ key, term }, renewed] = await Promise.all([
+    let [{ key, term }, renewed] = await Promise.all([
       link.run(readPlace(this.at), name, deadline),
       current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
         ? link.run((_client, _options, patienceMs) => keepAlives.renew(current, patienceMs), name, deadline)
         : false,
     ]);
+    // In the meantime a leader may have been replaced: only a look after the renewal tells.
+    if (term === this.#madeIn && !isOneReign(link, sentAt)) {
+      ({ key, term } = await link.run(readPlace(this.at), name, deadline));
+    }
     if (!key) return false;
-    const sure = isSameLeader(this.#madeIn, term, link.clock.now() - sentAt);
-    if (renewed && sure && key.lease === current) return true;
+    if (renewed && key.lease === current && term === this.#madeIn) return true;
     try {
       return await this.#renewWith(newLeaseId(), ttlMs);
     } finally {
@@ -142,11 +145,10 @@ export class HeldLease implements Timed {
     const deadline = this.#until;
     const seconds = secondsFor(ttlMs);
     const before = [...this.#leases];
-    const sentAt = link.clock.now();
-    const term = await link.run(grantLease(leaseId, seconds), name, deadline);
+    const madeIn = await termOfMaking(link, () => link.run(grantLease(leaseId, seconds), name, deadline));
     // From now on the key may be attached to either, should the answer get lost.
     this.#leases.set(leaseId, seconds);
-    this.#madeIn = termIfQuick(term, link.clock.now() - sentAt);
+    this.#madeIn = madeIn;
     const moved = await reattach(this.at, leaseId, {
       ask: (call) => link.run(call, name, deadline),
       valueFor: (key) => tagFor(owner, ttlMs, tagOf(key)),

@@ -4,6 +4,7 @@ import { type Clock, pause } from '../core/clock.ts';
 import type { LockBackendError } from '../errors.ts';
 import { noAnswer, toBackendError } from './errors.ts';
 import type { EtcdClient, Members } from './members.ts';
+import { type Term, UNKNOWN_TERM } from './terms.ts';
 
 /** What gRPC wants to know of a call. */
 export interface CallOptions {
@@ -36,6 +37,8 @@ export class EtcdLink {
   readonly clock: Clock;
   readonly members: Members;
   readonly commandTimeoutMs: number;
+  /** The latest term in which a lease was made from here: nothing is agreed to in an earlier one any more. */
+  term: Term = UNKNOWN_TERM;
   #failure: LockBackendError | undefined;
   #ended = false;
 

@@ -5,7 +5,7 @@ import type { KeepAlives } from './keep-alives.ts';
 import { newLeaseId } from './keys.ts';
 import type { EtcdLink, Persistence } from './link.ts';
 import { grantLease } from './protocol.ts';
-import { type Term, termIfQuick, UNKNOWN_TERM } from './terms.ts';
+import { type Term, termOfMaking, UNKNOWN_TERM } from './terms.ts';
 
 export interface LeaseContext {
   readonly link: EtcdLink;
@@ -47,8 +47,9 @@ export class WaitingLease implements Timed {
   async begin(persistence: Persistence): Promise<void> {
     const { link } = this.#context;
     this.confirmedAt = link.clock.now();
-    const { reply } = await link.persist(grantLease(this.id, this.seconds), persistence);
-    this.madeIn = termIfQuick(reply, link.clock.now() - this.confirmedAt);
+    this.madeIn = await termOfMaking(link, async () => {
+      return (await link.persist(grantLease(this.id, this.seconds), persistence)).reply;
+    });
     if (this.#kept) this.#renewAt(this.confirmedAt + this.#intervalMs);
   }
 
