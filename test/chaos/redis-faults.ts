@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { FaultProxy } from '../support/proxy.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Chance } from './chance.ts';
-import { type Fault, type Marks, span } from './fault.ts';
+import { type Fault, insist, type Marks, span } from './fault.ts';
 import { LONGEST_TTL_MS, NAMES } from './workload.ts';
 
 type Order = (admin: Redis, chance: Chance) => Promise<unknown>;
@@ -17,10 +17,10 @@ function ordered(server: RedisServer, kind: string, order: Order, takeBack?: Ord
       // A busy or full server may answer late, or once more.
       admin.on('error', () => {});
       try {
-        await order(admin, chance);
+        await insist(() => order(admin, chance));
         if (!takeBack) return;
         await pause(span(chance));
-        await takeBack(admin, chance);
+        await insist(() => takeBack(admin, chance));
       } finally {
         admin.disconnect();
       }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ask } from '../../support/ask.ts';
 import { startRedisCluster } from '../../support/redis-cluster.ts';
 import { until } from '../../support/wait.ts';
-import type { Fault } from '../fault.ts';
+import { type Fault, insist } from '../fault.ts';
 import { orderFaults } from '../redis-faults.ts';
 import { NAMES } from '../workload.ts';
 import type { Arena } from './arena.ts';
@@ -40,9 +40,9 @@ export async function clusterArena(): Promise<Arena> {
     async inflict(chance) {
       const key = `{${chance.of(NAMES)}}`;
       const master = await cluster.masterOf(key);
-      const id = /\$\d+\r\n(\w+)/.exec(await ask(master, 'CLUSTER MYID'))?.[1];
+      const id = /\$\d+\r\n(\w+)/.exec(await insist(() => ask(master, 'CLUSTER MYID')))?.[1];
       for (const server of servers) {
-        const role = await ask(server, 'CLUSTER NODES');
+        const role = await insist(() => ask(server, 'CLUSTER NODES'));
         if (!new RegExp(`myself,slave ${id} `).test(role)) continue;
         // The master stops its clients until the replica has all it has: nothing is forgotten.
         let askedAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +50,7 @@ export async function clusterArena(): Promise<Arena> {
           if ((await cluster.masterOf(key)) === server) return true;
           if (performance.now() < askedAt + ORDER_TIMES_OUT_MS) return false;
           askedAt = performance.now();
-          await ask(server, 'CLUSTER FAILOVER');
+          await insist(() => ask(server, 'CLUSTER FAILOVER'));
           return false;
         };
         await until(tookOver, { what: 'a handover', timeout: 60_000 });
