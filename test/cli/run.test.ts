@@ -129,6 +129,17 @@ describe('batonlock run', () => {
     await until(() => !isAlive(Number(pid)) && !isAlive(Number(child)), { what: 'the end of both' });
   }, 120_000);
 
+  it('leaves nothing behind of a command that ends when it is asked to', async () => {
+    const script = `(trap "" TERM; echo deaf; exec sleep 300) & echo child $!; trap "exit 0" TERM; ${LOOP}`;
+    await using line = start(server.url, 'run', 'parent', '--grace', '1h', '--', 'sh', '-c', script);
+    const [, child] = await line.printed(/child (\d+)/);
+    await line.printed('deaf');
+    await line.printed('ready');
+    await client.creator('parent').forceRelease();
+    expect(await line.exit).toBe(76);
+    await until(() => !isAlive(Number(child)), { what: 'its end' });
+  }, 120_000);
+
   it('exits with 76 when the server has lost the lease, also when the command succeeds', async () => {
     const script = 'echo ready; read line; exit 0';
     await using line = start(server.url, 'run', 'forgotten', '--ttl', '1h', '--', 'sh', '-c', script);
