@@ -19,15 +19,15 @@ const WORKERS = 4;
 /** Takes parts until it is time to stop. */
 async function work(client: LockClient, stock: string, until: number): Promise<void> {
   const parts = client.creator(stock, { group: 'stock' });
-  while (Date.now() < until) await parts.using(10_000, 5_000, () => sleep(5 + Math.random() * 5));
+  while (Date.now() < until) await parts.using(10_000, 10_000, () => sleep(5 + Math.random() * 5));
 }
 
 /** One falls asleep with the stock in its hands: its lease runs out, and the next in line finds out; another does not wait. */
 async function fallAsleep(client: LockClient, stock: string): Promise<void> {
   const parts = client.creator(stock, { group: 'stock' });
-  const lock = await parts.acquire(500, 3_000);
+  const lock = await parts.acquire(2_000, 3_000);
   await parts.acquire(10_000, 0).catch((error: LockError) => console.log(`not now: ${error.code}`));
-  await parts.using(10_000, 5_000, () => {});
+  await parts.using(10_000, 10_000, () => {});
   await lock.release().catch((error: LockError) => console.log(`the stock was lost: ${error.code}`));
 }
 

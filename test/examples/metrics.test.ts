@@ -31,9 +31,10 @@ describe.each(['memory', 'Redis'])('on %s', (engine) => {
         .reduce((total, { value }) => total + value, 0);
     const stock = { batonlock_label: 'stock', batonlock_engine: engine.toLowerCase() };
     const grants = sum('grants_total', stock);
-    expect(grants).toBeGreaterThan(10);
+    // The sleeper, who came after it, and each worker at least once.
+    expect(grants).toBeGreaterThanOrEqual(6);
     expect(sum('grants_total', { ...stock, batonlock_wake: 'handoff' })).toBeGreaterThan(0);
-    expect(sum('grants_total', { ...stock, batonlock_wake: 'poke' })).toBe(1);
+    expect(sum('grants_total', { ...stock, batonlock_wake: 'poke' })).toBeGreaterThanOrEqual(1);
     expect(sum('pokes_total', { batonlock_label: 'stock', batonlock_reason: 'due' })).toBeGreaterThanOrEqual(
       1,
     );
@@ -44,7 +45,7 @@ describe.each(['memory', 'Redis'])('on %s', (engine) => {
     expect(sum('wait_count', { ...stock, batonlock_outcome: 'timeout' })).toBe(1);
     expect(sum('hold_count', { ...stock, batonlock_end: 'released' })).toBe(grants - 1);
     expect(sum('hold_count', { ...stock, batonlock_end: 'lost' })).toBe(1);
-    expect(sum('hold_sum', { ...stock, batonlock_end: 'lost' })).toBeGreaterThan(0.29);
+    expect(sum('hold_sum', { ...stock, batonlock_end: 'lost' })).toBeGreaterThan(1.9);
     expect(sum('held', { batonlock_label: 'fleet' })).toBe(1);
     expect(sum('held', stock)).toBe(0);
     expect(sum('waiting', stock)).toBe(0);
