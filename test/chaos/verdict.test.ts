@@ -165,6 +165,11 @@ describe('the judge', () => {
       const stopped = one(ended(9_250), still(7_900, 8_500), still(8_500, 9_000));
       expect(broken(stopped)).toEqual([]);
       expect(broken(one(ended(9_251), still(7_900, 8_500), still(8_500, 9_000)))).toEqual([IN_TIME]);
+      // However slow it is, it has had its turns.
+      const turns = (count: number) => Array.from({ length: count }, (_, index) => 7_950 + index * 100);
+      const slow = (count: number) => turns(count).map((from) => still(from, from + 100));
+      expect(broken(one(ended(8_400), ...slow(4)))).toEqual([]);
+      expect(broken(one(ended(8_600), ...slow(6)))).toEqual([IN_TIME]);
     });
 
     it('finds what was never answered', () => {
