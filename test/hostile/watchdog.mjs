@@ -8,6 +8,10 @@ const STDERR = 2;
 const { beat, cases, patienceMs } = workerData;
 const session = new Session();
 session.connectToMainThread();
+// A frame has only the number of its script.
+const urls = new Map();
+session.on('Debugger.scriptParsed', ({ params: { scriptId, url } }) => urls.set(scriptId, url));
+
 let last = -1;
 session.on('Debugger.paused', ({ params }) => {
   if (Atomics.load(beat, 0) !== last) {
@@ -16,11 +20,11 @@ session.on('Debugger.paused', ({ params }) => {
     session.post('Debugger.disable');
     return;
   }
-  const frames = params.callFrames.map(({ functionName, url, location }) => {
-    return `    at ${functionName || '<anonymous>'} (${url}:${location.lineNumber + 1})`;
+  const frames = params.callFrames.map(({ functionName, location: { scriptId, lineNumber } }) => {
+    return `    at ${functionName || '<anonymous>'} (${urls.get(scriptId)}:${lineNumber + 1})`;
   });
   // What Node itself does in between is not to blame.
-  const stack = frames.filter((frame) => !/\((node:|:)/.test(frame)).join('\n');
+  const stack = frames.filter((frame) => !frame.includes('(node:')).join('\n');
   writeSync(STDERR, `\n${JSON.stringify({ cases: Atomics.load(cases, 0), stack })}\n`);
   process.kill(process.pid, 'SIGKILL');
 });
