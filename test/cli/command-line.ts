@@ -76,7 +76,8 @@ export function start(url: string, ...args: string[]): CommandLine {
 /** Starts it on a terminal of its own, of 24 lines and 100 columns. */
 export function startOnTerminal(url: string, ...args: string[]): CommandLine {
   const command = [process.execPath, ...PROGRAM, ...args].map(quote).join(' ');
-  const shell = `stty rows 24 cols 100; exec ${command}`;
+  // To Node, CI is a terminal without colours.
+  const shell = `unset CI; stty rows 24 cols 100; exec ${command}`;
   const env = { BATON_URL: url, TERM: 'xterm-256color', SHELL: '/bin/sh' };
   return new CommandLine('script', ['-qefc', shell, '/dev/null'], env);
 }
