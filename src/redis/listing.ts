@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { LockState } from '../core/backend.ts';
-import { type Clock, pause } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ListedLock, LockListing } from '../core/listing.ts';
 import { LockBackendError } from '../errors.ts';
+import { answerWithin } from './answer-within.ts';
 import type { CommandLink } from './command-link.ts';
 import { isCluster } from './connection.ts';
 import { noAnswer, unexpectedReply } from './errors.ts';
@@ -114,21 +115,13 @@ export class RedisListing implements LockListing {
     }
   }
 
-  /** ioredis may never settle a command, or settle it much later than anybody cares. */
   async #answer<T>(asked: Promise<T>): Promise<T> {
     const { link, clock } = this.#context;
-    const patience = pause(clock, link.patienceMs);
-    const late = patience.done.then(() => {
-      throw link.outage('') ?? noAnswer(undefined);
-    });
+    const late = () => link.outage('') ?? noAnswer(undefined);
     try {
-      return await Promise.race([asked, late]);
+      return await answerWithin(clock, link.patienceMs, asked, late);
     } catch (error) {
       throw error instanceof LockBackendError ? error : link.errorFor(error, '');
-    } finally {
-      // Nobody hears what it throws now.
-      late.catch(() => {});
-      patience.stop();
     }
   }
 }

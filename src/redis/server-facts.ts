@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
-import { type Connection, isCluster, serverOf } from './connection.ts';
-import { toBackendError } from './errors.ts';
+import { systemClock } from '../core/clock.ts';
+import { LockBackendError } from '../errors.ts';
+import { answerWithin } from './answer-within.ts';
+import { type Connection, isCluster, LastError, serverOf } from './connection.ts';
+import { noAnswer, toBackendError } from './errors.ts';
 
 /** What one server says of itself, as far as this user may ask. Undefined is what it does not tell. */
 export interface ServerFacts {
@@ -17,6 +20,9 @@ export interface ServerFacts {
   readonly roundTripMs: number;
   readonly user: string | undefined;
 }
+
+/** The longest wait for a first answer, in ms. */
+const PATIENCE_MS = 5_000;
 
 const SETTINGS = [
   'maxmemory',
@@ -39,12 +45,14 @@ const IN_INFO: Partial<Record<Setting, string>> = {
 export async function readServerFacts(connection: Connection): Promise<ServerFacts[]> {
   try {
     // A cluster knows its nodes once it has answered.
-    await connection.ping();
+    await answerWithin(systemClock, PATIENCE_MS, connection.ping(), () =>
+      noAnswer(new LastError(connection).get()),
+    );
     return await Promise.all(
       (isCluster(connection) ? connection.nodes('master') : [connection]).map(askServer),
     );
   } catch (error) {
-    throw toBackendError(error);
+    throw error instanceof LockBackendError ? error : toBackendError(error);
   }
 }
 

@@ -107,3 +107,12 @@ describe('batonlock doctor', () => {
     expect(json.map((each) => (each as { check: string }).check)).toContain('handoff (pub/sub)');
   }, 120_000);
 });
+
+it('says so of a server that is not there, and ends', async () => {
+  const server = await startRedis();
+  await server.stop();
+  const doctor = await run(server.url, 'doctor');
+  expect(doctor.status).toBe(1);
+  expect(doctor.lines.filter((line) => line.includes('settings'))).toHaveLength(2);
+  expect(doctor.stdout).toMatch(/settings: Redis does not answer: .*ECONNREFUSED/);
+}, 60_000);
