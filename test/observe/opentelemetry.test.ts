@@ -215,8 +215,10 @@ describe('the metrics', () => {
   });
 
   it('find leases that ran out without being asked, lest they add up', async () => {
+    // Of several clients, none of which has so many that it looks by itself.
+    const clients = [kit.client(), kit.client()];
     for (let index = 0; index < 1_100; index += 1) {
-      await client.creator(`left/${index}`).acquire(10);
+      await clients[index % 2]?.creator(`left/${index}`).acquire(10);
       if (index === 1_000) await kit.clock.advance(10);
     }
     // All but the latest have been looked at by now, although nobody has asked for the gauges.
