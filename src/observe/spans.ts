@@ -1,11 +1,4 @@
-import {
-  type Attributes,
-  context,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-} from '@opentelemetry/api';
+import { type Attributes, type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type {
   AcquireMessage,
   LeaseMessage,
@@ -28,7 +21,8 @@ export function traceWith(tracer: Tracer, listeners: Listeners): void {
   const follow = (operation: Operation): void => {
     listeners.onStart(operation, (message: Message) => {
       const options = { kind: SpanKind.CLIENT, attributes: before(message) };
-      spans.set(message, tracer.startSpan(`batonlock.${operation}`, options, context.active()));
+      // Below the active span, since none else is named.
+      spans.set(message, tracer.startSpan(`batonlock.${operation}`, options));
     });
     listeners.onEnd(operation, (message: Message) => {
       const span = spans.get(message);

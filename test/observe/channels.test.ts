@@ -60,8 +60,8 @@ describe.each(EACH)('on $folder, the channels', ({ folder, start }) => {
 
   it('tell how long it was waited for and held, and that it was handed over', async () => {
     const lock = await holder.creator(NAME).acquire(TTL);
-    const asked = performance.now();
     const waiting = other.creator(NAME).acquire(TTL, WAIT);
+    const asked = performance.now();
     await inLine(1);
     const atLeast = performance.now() - asked;
     await lock.release();
@@ -138,7 +138,7 @@ describe.each(EACH)('on $folder, the channels', ({ folder, start }) => {
   });
 
   it('tell that a lease has run out, once somebody looks', async () => {
-    const lock = await holder.creator(NAME).acquire(50);
+    const lock = await holder.creator(NAME).acquire(500);
     await until(() => lock.remaining === 0 && heard.losses.length > 0, { what: 'the end' });
     expect(heard.losses).toMatchObject([{ owner: lock.owner, reason: 'expired' }]);
     // From when the answer came: the lease counts from before the request.

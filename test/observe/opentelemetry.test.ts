@@ -6,7 +6,7 @@ import { startTelemetry, type TelemetryOptions } from '../../src/observe/opentel
 import { type TestKit, testKit } from '../../src/testing/kit.ts';
 import { until } from '../support/wait.ts';
 import { Collector } from './collector.ts';
-import { CHANNELS } from './recorder.ts';
+import { CHANNELS, Recorder } from './recorder.ts';
 
 const TTL = 10_000;
 const NAME = 'orders/42';
@@ -215,15 +215,15 @@ describe('the metrics', () => {
   });
 
   it('find leases that ran out without being asked, lest they add up', async () => {
+    using heard = new Recorder();
     // Of several clients, none of which has so many that it looks by itself.
     const clients = [kit.client(), kit.client()];
     for (let index = 0; index < 1_100; index += 1) {
       await clients[index % 2]?.creator(`left/${index}`).acquire(10);
       if (index === 1_000) await kit.clock.advance(10);
     }
-    // All but the latest have been looked at by now, although nobody has asked for the gauges.
-    const [lost] = await collector.values('losses');
-    expect(lost?.value).toBeGreaterThanOrEqual(1_000);
+    // Most have been looked at by now, although nobody has asked for the gauges.
+    expect(heard.losses.length).toBeGreaterThanOrEqual(1_000);
   });
 
   it('name no locks, but the label that one makes of a name', async () => {

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { Census } from '../../src/observe/census.ts';
+
+const ATTRIBUTES = { 'batonlock.engine': 'redis' };
+
+it('a census counts a lease until it is told of its end, or finds that its time is over', () => {
+  const census = new Census();
+  const [lasting, ending] = [
+    { owner: 'a', remaining: 1 },
+    { owner: 'b', remaining: 1 },
+  ];
+  census.holds(lasting, ATTRIBUTES);
+  census.holds(ending, { ...ATTRIBUTES });
+  expect([...census.take()]).toEqual([{ attributes: ATTRIBUTES, held: 2, waiting: 0 }]);
+  ending.remaining = 0;
+  expect([...census.take()]).toMatchObject([{ held: 1 }]);
+  census.holdsNoMore('a');
+  expect([...census.take()]).toMatchObject([{ held: 0 }]);
+});
+
+it('a census counts apart what has other attributes', () => {
+  const census = new Census();
+  census.holds({ owner: 'a', remaining: 1 }, ATTRIBUTES);
+  census.holds({ owner: 'b', remaining: 1 }, { 'batonlock.label': 'orders' });
+  expect([...census.take()].map(({ held }) => held)).toEqual([1, 1]);
+});
