@@ -14,6 +14,7 @@ const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
  */
 export class Owners {
   readonly client: string;
+  readonly #start: string;
   #sequence = 0;
 
   /**
@@ -25,12 +26,14 @@ export class Owners {
     instance = `${process.pid}.${randomBytes(6).toString('hex')}`,
   ) {
     this.client = `${clientName}.${instance}`;
+    this.#start = `${this.client}:`;
   }
 
   next({ ttlMs, units, capacity }: Pick<LeaseRequest, 'ttlMs' | 'units' | 'capacity'>): string {
     this.#sequence += 1;
-    const owner = `${this.client}:${this.#sequence.toString(36)}:${ttlMs}`;
-    return capacity > 1 ? `${owner}:${units}` : owner;
+    // In this order V8 keeps two short strings for each id, and not one for each of its parts.
+    const rest = `${this.#sequence.toString(36)}:${ttlMs}`;
+    return this.#start + (capacity > 1 ? `${rest}:${units}` : rest);
   }
 }
 

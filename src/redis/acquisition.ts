@@ -12,7 +12,7 @@ import { answeredTooLate, unexpectedReply, unfinished } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import { isFence } from './outcome.ts';
-import type { Protocol } from './protocol.ts';
+import type { Place, Protocol } from './protocol.ts';
 import { type AcquireReply, parseAcquireReply } from './scripts/acquire.ts';
 import type { Anchor, WaitingRoom } from './waiting-room.ts';
 
@@ -71,7 +71,7 @@ export class Acquisition extends Waiter implements Caller {
   room: WaitingRoom | undefined;
   readonly #context: AcquisitionContext;
   #tryUntil: number | undefined;
-  #arrivalUs: string | undefined;
+  #arrivalUs: number | undefined;
   #early: GrantMessage | undefined;
 
   constructor(owner: string, request: LeaseRequest, context: AcquisitionContext) {
@@ -183,12 +183,12 @@ export class Acquisition extends Waiter implements Caller {
     this.#context.expectMessage(this);
   }
 
-  #send(place: string | undefined, until: number): void {
+  #send(place: Place | undefined, until: number): void {
     this.asked = true;
     this.#context.link.send(this.#call(place), until, this);
   }
 
-  #call(place: string | undefined): ScriptCall {
+  #call(place: Place | undefined): ScriptCall {
     return this.#context.protocol.acquire(this.request, this.owner, place);
   }
 

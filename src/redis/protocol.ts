@@ -27,6 +27,9 @@ export function scriptConstants(keys: Keys, settings: RedisSettings, perName: bo
   };
 }
 
+/** Not to queue, or the arrival score that this owner already had. */
+export type Place = 'try' | number;
+
 /** What the acquire scripts are told of a request. */
 type Wanted = Pick<LeaseRequest, 'name' | 'ttlMs' | 'units' | 'capacity'>;
 
@@ -61,8 +64,8 @@ export class Protocol {
     this.#count = countScript(constants);
   }
 
-  /** `place` is `try`, or the arrival score that this owner already had; without one it queues at the end. */
-  acquire({ name, ttlMs, units, capacity }: Wanted, owner: string, place?: string): ScriptCall {
+  /** Without a `place` it queues at the end. */
+  acquire({ name, ttlMs, units, capacity }: Wanted, owner: string, place?: Place): ScriptCall {
     if (capacity > 1) {
       const more = place === undefined ? [ttlMs, units, capacity] : [ttlMs, units, capacity, place];
       return this.#shareCall(this.#acquireShare, name, owner, more);

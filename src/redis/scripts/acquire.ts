@@ -127,7 +127,7 @@ export type AcquireReply =
   | {
       readonly kind: 'queued';
       readonly leftMs: number;
-      readonly arrivalUs: string;
+      readonly arrivalUs: number;
       readonly serverUs: number;
       readonly lost: boolean;
     }
@@ -145,7 +145,9 @@ export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply |
   if (queuedFor !== undefined && arrivalUs !== undefined) {
     // The time of the lease that was waited for may just be over.
     const leftMs = Math.max(0, Number(queuedFor));
-    return { kind: 'queued', leftMs, arrivalUs, serverUs: Number(serverUs), lost: queuedLost !== undefined };
+    // Numbers, since a part of the answer would keep all of it.
+    const at = { arrivalUs: Number(arrivalUs), serverUs: Number(serverUs) };
+    return { kind: 'queued', leftMs, ...at, lost: queuedLost !== undefined };
   }
   const [, fence, left, lost] = GRANTED.exec(reply) ?? [];
   // More than the whole TTL is left of it when the server's clock was set back since.
