@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LockClient, memoryBackend, redisBackend } from '../../src/index.ts';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Lock, LockClient, memoryBackend, redisBackend } from '../../src/index.ts';
 import { testKit } from '../../src/testing/kit.ts';
 import { SplitRedis } from '../faults/split-redis.ts';
 import { ask } from '../support/ask.ts';
 import { startProxy } from '../support/proxy.ts';
-import { startRedis } from '../support/redis-server.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/wait.ts';
 import { Recorder } from './recorder.ts';
 
@@ -150,4 +151,72 @@ it('what told of a grant is known in a test kit, and times are by its clock', as
     { wake: 'handoff', waited: 1_100 },
   ]);
   expect(heard.releases).toMatchObject([{ held: 1_000 }]);
+});
+
+it('when the server has forgotten the line, all who wait ask again, and not only who is next', async () => {
+  const server = await startRedis();
+  endings.push(() => server.stop());
+  const [holder, waiter] = [client(server.url), client(server.url)];
+  await holder.creator(NAME).acquire(500);
+  const waits: Promise<Lock>[] = [];
+  for (let count = 1; count <= 3; count++) {
+    waits.push(waiter.creator(NAME).acquire(TTL, WAIT));
+    await inLine(count, holder);
+  }
+  await ask(server, 'FLUSHALL');
+  const owners: string[] = [];
+  for (const waiting of waits) {
+    const lock = await waiting;
+    owners.push(lock.owner);
+    await lock.release();
+  }
+  const [first, second, third] = owners;
+  expect(heard.pokes).toEqual([
+    { name: NAME, owner: first, reason: 'due' },
+    { name: NAME, owner: second, reason: 'forgotten' },
+    { name: NAME, owner: third, reason: 'forgotten' },
+  ]);
+  expect(heard.acquires.map(({ wake }) => wake)).toEqual(['reply', 'poke', 'handoff', 'handoff']);
+});
+
+describe('a client whose inbox is open', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  let waiter: LockClient;
+  beforeEach(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    endings.push(
+      () => server.stop(),
+      () => redis.disconnect(),
+    );
+    waiter = client(server.url);
+    const blocker = await waiter.creator('other').acquire(TTL);
+    const opening = waiter.creator('other').acquire(TTL, WAIT);
+    await until(async () => (await waiter.creator('other').inspect()).waiters === 1, { what: 'the waiter' });
+    await blocker.release();
+    await (await opening).release();
+  });
+
+  it('goes on asking when one answer does not do for a line of the dead', async () => {
+    const dead = Array.from({ length: 1_500 }, (_, i) => [i, `ghost.1.000000000000:${i}:30000`]);
+    await redis.zadd(`baton:{${NAME}}:queue`, ...dead.flat());
+    const { owner } = await waiter.creator(NAME).acquire(TTL, WAIT);
+    expect(heard.pokes).toEqual([{ name: NAME, owner, reason: 'unfinished' }]);
+    expect(heard.acquires.at(-1)).toMatchObject({ name: NAME, wake: 'poke' });
+  });
+
+  it('asks about a grant that is dated in the future, and was handed it all the same', async () => {
+    const { fencingToken } = await waiter.creator(NAME).acquire(TTL);
+    const waiting = waiter.creator(NAME).acquire(TTL, WAIT);
+    await inLine(1, waiter);
+    const [owner = ''] = await redis.zpopmin(`baton:{${NAME}}:queue`);
+    const [inbox = ''] = (await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[];
+    await redis.set(`baton:{${NAME}}`, `${fencingToken + 1} ${Date.now() + TTL} ${owner}`);
+    const hourFromNow = (Date.now() + 3_600_000) * 1_000;
+    await redis.spublish(inbox, `granted ${owner} ${fencingToken + 1} ${hourFromNow} baton:{${NAME}}`);
+    expect(await waiting).toMatchObject({ owner, fencingToken: fencingToken + 1 });
+    expect(heard.pokes).toEqual([{ name: NAME, owner, reason: 'undated' }]);
+    expect(heard.acquires.at(-1)).toMatchObject({ name: NAME, wake: 'handoff' });
+  });
 });
