@@ -5,7 +5,6 @@ import type { AcquireMessage } from '../core/diagnostics.ts';
 const PRUNE_FROM = 1_024;
 
 interface Lease {
-  readonly owner: string;
   readonly remaining: number;
 }
 
@@ -21,7 +20,7 @@ export class Census {
   /** Kept when they are 0: an exporter would go on with the last value of what it is not told of any more. */
   readonly #counts = new Map<string, Count>();
   readonly #waiting = new Map<AcquireMessage, Count>();
-  readonly #held = new Map<string, { readonly lease: Lease; readonly count: Count }>();
+  readonly #held = new Map<Lease, Count>();
   #pruneAt = PRUNE_FROM;
 
   waits(message: AcquireMessage, attributes: Attributes): void {
@@ -34,11 +33,7 @@ export class Census {
 
   holds(lease: Lease, attributes: Attributes): void {
     if (this.#held.size >= this.#pruneAt) this.#prune();
-    this.#held.set(lease.owner, { lease, count: this.#countOf(attributes) });
-  }
-
-  holdsNoMore(owner: string): void {
-    this.#held.delete(owner);
+    this.#held.set(lease, this.#countOf(attributes));
   }
 
   take(): Iterable<Count> {
@@ -48,13 +43,13 @@ export class Census {
       count.held = 0;
     }
     for (const count of this.#waiting.values()) count.waiting += 1;
-    for (const { count } of this.#held.values()) count.held += 1;
+    for (const count of this.#held.values()) count.held += 1;
     return this.#counts.values();
   }
 
-  /** Asking for the time left makes a lease notice its end. What was handed to another process has none, either. */
+  /** What was released, lost or handed to another process has no time left; asking makes a lease notice its end. */
   #prune(): void {
-    for (const [owner, { lease }] of this.#held) if (lease.remaining === 0) this.#held.delete(owner);
+    for (const lease of this.#held.keys()) if (lease.remaining === 0) this.#held.delete(lease);
     this.#pruneAt = Math.max(PRUNE_FROM, this.#held.size * 2);
   }
 

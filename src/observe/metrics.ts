@@ -83,8 +83,6 @@ function watchCensus(meter: Meter, of: AttributesOf, listeners: Listeners): () =
     holds(message);
   });
   listeners.onEnd('resume', holds);
-  listeners.onEnd('release', ({ owner }) => census.holdsNoMore(owner));
-  listeners.onLost(({ owner }) => census.holdsNoMore(owner));
 
   const gauge = (name: string, unit: string, description: string) =>
     meter.createObservableGauge(`batonlock.${name}`, { unit, description });
