@@ -6,8 +6,9 @@ import { AsideLink } from './aside-link.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
-import { connectionEnded, unfinished } from './errors.ts';
+import { connectionEnded } from './errors.ts';
 import { warnOfEviction } from './eviction.ts';
+import { forceRelease } from './force-release.ts';
 import { type Hearing, listenForForced } from './forced.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
@@ -18,7 +19,7 @@ import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
 import { outcomeIn } from './outcome.ts';
 import { Protocol, scriptConstants } from './protocol.ts';
-import { forceRelease, Release, ReleaseAside, releaseAgain } from './release.ts';
+import { Releaser } from './releaser.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
 import { Replication } from './replication.ts';
 import { readState, StateWatch } from './state-watch.ts';
@@ -42,6 +43,7 @@ export class RedisBackend implements LockBackend {
   readonly #subscriber: Subscriber;
   readonly #inboxes: Inboxes;
   readonly #aside: AsideLink;
+  readonly #releaser: Releaser;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
   readonly #replication: Replication | undefined;
@@ -73,6 +75,7 @@ export class RedisBackend implements LockBackend {
     });
     const { replicas, commandTimeoutMs, safetyNetMs } = settings;
     const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
+    this.#releaser = new Releaser({ ...common, leases: this.#leases, aside: this.#aside });
     this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
     this.counters = new RedisCounters({
       ...common,
@@ -106,45 +109,14 @@ export class RedisBackend implements LockBackend {
   }
 
   async downgrade(grant: Grant, units: number): Promise<boolean> {
-    const { name, owner, deadline } = grant;
-    this.#assertOpen(name);
-    const call = this.protocol.downgrade(name, owner, units);
-    const end = this.link.endOfWork();
-    for (;;) {
-      const { reply } = await this.link.run(call, deadline);
-      const outcome = outcomeIn(reply, 2, name);
-      if (outcome < 2) return outcome === 1;
-      if (this.link.isPast(end)) throw unfinished(name);
-    }
+    this.#assertOpen(grant.name);
+    return this.#releaser.downgrade(grant, units);
   }
 
   /** `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     if (this.#closing) return Promise.reject(closedError(grant.name));
-    // Who was handed the lock has seen that there is a line, so there may be one still.
-    const link = this.#leases.has(grant.owner) ? this.#aside.link : undefined;
-    if (!link) return this.#release(grant, retrying);
-    const call = this.#aside.call(grant.name, grant.owner);
-    return new Promise((resolve) => {
-      const again = () => {
-        retrying?.();
-        return this.#release(grant, retrying);
-      };
-      link.send(call, Number.POSITIVE_INFINITY, new ReleaseAside(resolve, again));
-      this.#leases.delete(grant);
-    });
-  }
-
-  #release(grant: Grant, retrying?: () => void): Promise<boolean> {
-    const call = this.protocol.release(grant.name, grant.owner);
-    return new Promise((resolve) => {
-      const release = new Release(grant.name, resolve, (failure) => {
-        retrying?.();
-        return releaseAgain(this.link, call, grant.deadline, failure);
-      });
-      this.link.send(call, Number.POSITIVE_INFINITY, release);
-      this.#leases.delete(grant);
-    });
+    return this.#releaser.release(grant, retrying);
   }
 
   /** Makes the server forget an owner id, until it has answered or the TTL has passed. */

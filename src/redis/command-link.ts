@@ -86,14 +86,10 @@ export class CommandLink implements LinkOfCall {
     this.#onHealth = listener;
   }
 
-  /** Until when a script is called again that says that there is more to do: with one that lies that would never end. */
-  endOfWork(giveUpAt = 0): number {
-    return Math.max(giveUpAt, this.#clock.now() + this.patienceMs);
-  }
-
-  /** Whether a local instant has passed. */
-  isPast(instant: number): boolean {
-    return this.#clock.now() >= instant;
+  /** When a script is not called again that says that there is more to do: with one that lies that would never end. */
+  endOfWork(giveUpAt = 0): () => boolean {
+    const end = Math.max(giveUpAt, this.#clock.now() + this.patienceMs);
+    return () => this.#clock.now() >= end;
   }
 
   /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */

@@ -204,13 +204,13 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   async #chase(name: string, owner: string, chase: Chase): Promise<void> {
     const call = this.protocol.release(name, owner);
     const giveUpAt = this.clock.now() + ttlOf(owner);
-    const end = this.link.endOfWork(giveUpAt);
+    const isOver = this.link.endOfWork(giveUpAt);
     try {
       let unfinished: boolean;
       do {
         chase.again = false;
         const answer = await this.link.persist(call, giveUpAt);
-        unfinished = (integerIn(answer?.reply) ?? 0) >= 2 && !this.link.isPast(end);
+        unfinished = (integerIn(answer?.reply) ?? 0) >= 2 && !isOver();
       } while (unfinished || chase.again);
     } catch (error) {
       // What the server could not be told ends with its TTL.

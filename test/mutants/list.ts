@@ -211,7 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a resent release that finds nothing is a loss',
-    file: 'redis/release.ts',
+    file: 'redis/releaser.ts',
     code: 'const released = outcome === 1 || outcome === 3 || repeated;',
     instead: 'const released = outcome === 1 || outcome === 3 || (repeated && outcome === 1);',
     tests: [UNKNOWN],

@@ -1,6 +1,9 @@
+import type { Grant } from '../core/backend.ts';
 import type { LockBackendError } from '../errors.ts';
+import type { AsideLink } from './aside-link.ts';
 import type { CommandLink } from './command-link.ts';
 import { unexpectedReply, unfinished } from './errors.ts';
+import type { Leases } from './leases.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import { integerIn, outcomeIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
@@ -8,8 +11,67 @@ import type { Protocol } from './protocol.ts';
 /** The highest number that a release script answers. */
 const MOST = 3;
 
+interface Parts {
+  readonly link: CommandLink;
+  readonly protocol: Protocol;
+  readonly leases: Leases;
+  readonly aside: AsideLink;
+}
+
+/** Gives leases back to the server, or some of their units, on the connection by which the next in line hears of it soonest. */
+export class Releaser {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves with whether the lease was still ours. `retrying` is called if the first sending fails. */
+  release(grant: Grant, retrying?: () => void): Promise<boolean> {
+    const { leases, aside } = this.#parts;
+    // Who was handed the lock has seen that there is a line, so there may be one still.
+    const link = leases.has(grant.owner) ? aside.link : undefined;
+    if (!link) return this.#release(grant, retrying);
+    const call = aside.call(grant.name, grant.owner);
+    return new Promise((resolve) => {
+      const again = () => {
+        retrying?.();
+        return this.#release(grant, retrying);
+      };
+      link.send(call, Number.POSITIVE_INFINITY, new ReleaseAside(resolve, again));
+      leases.delete(grant);
+    });
+  }
+
+  /** Keeps `units` of a share. Resolves with whether the lease was still ours. */
+  async downgrade({ name, owner, deadline }: Grant, units: number): Promise<boolean> {
+    const { link, protocol } = this.#parts;
+    const call = protocol.downgrade(name, owner, units);
+    const isOver = link.endOfWork();
+    for (;;) {
+      const { reply } = await link.run(call, deadline);
+      const outcome = outcomeIn(reply, 2, name);
+      if (outcome < 2) return outcome === 1;
+      if (isOver()) throw unfinished(name);
+    }
+  }
+
+  #release(grant: Grant, retrying?: () => void): Promise<boolean> {
+    const { link, protocol, leases } = this.#parts;
+    const call = protocol.release(grant.name, grant.owner);
+    return new Promise((resolve) => {
+      const release = new Release(grant.name, resolve, (failure) => {
+        retrying?.();
+        return releaseAgain(link, call, grant.deadline, failure);
+      });
+      link.send(call, Number.POSITIVE_INFINITY, release);
+      leases.delete(grant);
+    });
+  }
+}
+
 /** The first sending of a release. */
-export class Release implements Caller {
+class Release implements Caller {
   readonly #name: string;
   readonly #resolve: (ours: boolean | Promise<boolean>) => void;
   readonly #again: (failure?: LockBackendError) => Promise<boolean>;
@@ -44,7 +106,7 @@ export class Release implements Caller {
  * A release over another connection than that of the request that it ends. Only its yes counts: that connection may be of
  * another database or go to a master that was replaced, and what it does not answer in time is sent `again` on the usual one.
  */
-export class ReleaseAside implements Caller {
+class ReleaseAside implements Caller {
   readonly #resolve: (ours: boolean | Promise<boolean>) => void;
   readonly #again: () => Promise<boolean>;
 
@@ -66,13 +128,13 @@ export class ReleaseAside implements Caller {
 }
 
 /** Sends a release until the server has answered or `giveUpAt` has passed; `failure` is what kept it from answering before. */
-export async function releaseAgain(
+async function releaseAgain(
   link: CommandLink,
   call: ScriptCall,
   giveUpAt: number,
   failure?: LockBackendError,
 ): Promise<boolean> {
-  const end = link.endOfWork(giveUpAt);
+  const isOver = link.endOfWork(giveUpAt);
   let released = false;
   for (let reason = failure; ; reason = undefined) {
     const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
@@ -80,32 +142,8 @@ export async function releaseAgain(
     const outcome = outcomeIn(answer?.reply, MOST, call.lockName);
     released ||= outcome === 1 || outcome === 3 || answer?.repeated === true;
     if (outcome < 2) return released;
-    if (!link.isPast(end)) continue;
+    if (!isOver()) continue;
     if (released) return true;
     throw unfinished(call.lockName);
   }
-}
-
-/** Takes a lock from whoever holds it, or all its units from all who hold some. False when nobody did. */
-export async function forceRelease(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
-  const end = link.endOfWork();
-  for (;;) {
-    const { reply } = await link.run(protocol.release(name, 'force'));
-    if (reply === 'shares') return forceShares(link, protocol, name);
-    const outcome = outcomeIn(reply, 2, name);
-    if (outcome < 2) return outcome === 1;
-    if (link.isPast(end)) throw unfinished(name);
-  }
-}
-
-async function forceShares(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
-  const end = link.endOfWork();
-  const release = async (owner: string): Promise<number> => {
-    const { reply } = await link.run(protocol.releaseShares(name, owner));
-    return outcomeIn(reply, MOST, name);
-  };
-  let outcome = await release('force');
-  const released = outcome > 0;
-  while (outcome >= 2 && !link.isPast(end)) outcome = await release('-');
-  return released;
 }
