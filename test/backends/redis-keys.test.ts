@@ -1,22 +1,12 @@
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await ownRedis();
 let client: LockClient;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 beforeEach(async () => {
   await redis.flushall();
   client = new LockClient(redisBackend(server.url, { fenceRetention: 60_000, safetyNet: 10_000 }));

@@ -1,7 +1,6 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockClient } from '../../src/index.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
@@ -11,17 +10,8 @@ const QUEUE = `${RECORD}:queue`;
 const HOLDERS = `${RECORD}:holders`;
 const CAPACITY = 3;
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await ownRedis();
 let client: LockClient;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 beforeEach(async () => {
   await redis.flushall();
   client = new LockClient(server.url);

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockCapacityError, LockClient, type LockCreator } from '../../src/index.ts';
 import { type CommandRecorder, countByName, recordCommands } from '../support/commands.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
@@ -13,17 +13,8 @@ const RECORD = 'baton:{shared}';
 const QUEUE = `${RECORD}:queue`;
 const HOLDERS = `${RECORD}:holders`;
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await ownRedis();
 let clients: LockClient[];
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 beforeEach(async () => {
   await redis.flushall();
   clients = [new LockClient(server.url), new LockClient(server.url), new LockClient(server.url)];

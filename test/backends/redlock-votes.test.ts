@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { LockClient, redisBackend, redlockBackend } from '../../src/index.ts';
 import { type AdoptReply, parseAdoptReply } from '../../src/redis/scripts/adopt.ts';
 import { outranks } from '../../src/redlock/rank.ts';
 import { countByName, recordCommands, type WireCommand } from '../support/commands.ts';
 import { startListener } from '../support/listener.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
 
@@ -14,16 +14,7 @@ const KEY = 'baton:{vote}';
 const QUEUE = `${KEY}:queue`;
 const FENCE = 2_000_000_000_000_000;
 
-let server: RedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { server, redis } = await ownRedis();
 beforeEach(() => redis.flushall());
 
 async function adopt(owner: string, fence: number, ttl = 30_000): Promise<AdoptReply | undefined> {

@@ -1,21 +1,11 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockClient, LockLostError } from '../../src/index.ts';
 import { spawnClient } from '../support/client-process.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { until } from '../support/wait.ts';
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await ownRedis();
 let client: LockClient;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 beforeEach(() => {
   client = new LockClient(server.url);
 });

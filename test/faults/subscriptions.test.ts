@@ -1,23 +1,13 @@
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Listener, Subscriber } from '../../src/redis/subscriber.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { until } from '../support/wait.ts';
 
 const HISTORIES = 100;
 
-let server: RedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { redis } = await ownRedis();
 
 /** Somebody who hears of a channel, or does not any more. */
 class Ear implements Listener {

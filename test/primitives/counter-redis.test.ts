@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, LockClosedError, redisBackend } from '../../src/index.ts';
 import { countScript } from '../../src/redis/scripts/count.ts';
 import { type CommandRecorder, countByName, recordCommands } from '../support/commands.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { ownRedis } from '../support/own-redis.ts';
 import { until } from '../support/wait.ts';
 
 const TTL = 60_000;
@@ -11,17 +11,8 @@ const RETENTION = 90_000;
 const script = countScript({ retentionMs: RETENTION });
 const KEY = 'baton:{batch}:counter';
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await ownRedis();
 let client: LockClient;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 beforeEach(async () => {
   await redis.flushall();
   await redis.script('LOAD', script.lua);
