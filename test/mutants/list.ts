@@ -127,15 +127,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'a message counts however old it is',
     file: 'redis/acquisition.ts',
-    code: 'if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();',
-    instead: 'if (grantedAt > now + tolerance) void this.askAgain();',
+    code: "if (grantedAt > now + tolerance || deadline <= now) void this.askAgain('undated');",
+    instead: "if (grantedAt > now + tolerance) void this.askAgain('undated');",
     tests: [UNKNOWN],
   },
   {
     what: 'a message of the future counts',
     file: 'redis/acquisition.ts',
-    code: 'if (grantedAt > now + tolerance || deadline <= now) void this.askAgain();',
-    instead: 'if (deadline <= now) void this.askAgain();',
+    code: "if (grantedAt > now + tolerance || deadline <= now) void this.askAgain('undated');",
+    instead: "if (deadline <= now) void this.askAgain('undated');",
     tests: [CLOCK_STEPS],
   },
   {
@@ -191,14 +191,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'nobody asks again when the subscriber is back',
     file: 'redis/waiting-line.ts',
-    code: 'if (acquisition.queues) void acquisition.askAgain();',
+    code: "if (acquisition.queues) void acquisition.askAgain('reconnected');",
     instead: '',
     tests: [WAKEUPS],
   },
   {
     what: 'nobody pokes',
     file: 'redis/waiting-room.ts',
-    code: 'void first?.askAgain();',
+    code: "void first?.askAgain('due');",
     instead: 'void first;',
     tests: [WAKEUPS, MODEL],
   },

@@ -41,6 +41,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: [WAKEUPS, 'faults/cluster.test.ts'],
   },
   {
+    what: 'a resubscription that a cluster refuses is nobody’s business',
+    file: 'redis/subscriber.ts',
+    code: '(error: unknown) => this.#fail(channel, error),',
+    instead: '',
+    tests: ['faults/cluster.test.ts'],
+  },
+  {
     what: 'the subscriber has the key prefix, too',
     file: 'redis/subscriber-lines.ts',
     code: "keyPrefix: '',",
@@ -119,8 +126,8 @@ export const ROW_MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a release that fails is not asked for again',
-    file: 'redis/backend.ts',
-    code: 'return releaseAgain(this.link, call, grant.deadline, failure);',
+    file: 'redis/releaser.ts',
+    code: 'return releaseAgain(link, call, grant.deadline, failure);',
     instead: 'return Promise.reject(failure);',
     tests: ['faults/blocked-servers.test.ts', UNKNOWN],
   },
