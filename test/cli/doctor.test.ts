@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { findingsOf } from '../../src/cli/doctor/findings.ts';
 import type { ServerFacts } from '../../src/redis/server-facts.ts';
+import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { run } from './command-line.ts';
 
@@ -116,3 +117,14 @@ it('says so of a server that is not there, and ends', async () => {
   expect(doctor.lines.filter((line) => line.includes('settings'))).toHaveLength(2);
   expect(doctor.stdout).toMatch(/settings: Redis does not answer: .*ECONNREFUSED/);
 }, 60_000);
+
+it('looks at each master of a cluster', async () => {
+  await using cluster = await startRedisCluster({ replicas: 0 });
+  const addresses = cluster.nodes.map(({ host, port }) => `${host}:${port}`);
+  const { status, stdout, stderr } = await run(`redis+cluster://${addresses.join(',')}`, 'doctor');
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout).toContain('✓  handoff (pub/sub)');
+  for (const address of addresses) {
+    expect(stdout).toMatch(new RegExp(`✓ {2}replication +master with 0 replicas +${address}`));
+  }
+}, 120_000);

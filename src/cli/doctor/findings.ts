@@ -65,7 +65,8 @@ function persistence({ settings: { appendonly, appendfsync, save } }: ServerFact
 
 function replication({ role, replicas, settings }: ServerFacts): Finding {
   const check = 'replication';
-  const found = role === undefined ? 'unknown' : `${role} with ${replicas} replicas`;
+  const found =
+    role === undefined ? 'unknown' : `${role} with ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`;
   if (role === 'slave') {
     return {
       check,
