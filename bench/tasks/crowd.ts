@@ -15,6 +15,7 @@ const GRACE_MS = 50;
 /** The heap is at rest when so many readings in a row were no lower than this, of the least before them. */
 const IDLE_READINGS = 3;
 const FREED = 0.999;
+const REST_MS = 20;
 
 // Node's own flag cannot be given to a process whose arguments the test kit decides.
 setFlagsFromString('--expose-gc');
@@ -139,7 +140,7 @@ async function usedHeap(): Promise<number> {
     const { heapUsed } = process.memoryUsage();
     if (heapUsed < least * FREED) idle = 0;
     least = Math.min(least, heapUsed);
-    await pause(GRACE_MS);
+    await pause(REST_MS);
   }
   return least;
 }
