@@ -62,7 +62,7 @@ const CASES: readonly Case[] = HOLDS_MS.flatMap((holdMs) =>
 );
 
 /** Few enough for those who retry to have their turns soon. */
-const WARM_UP: Contention = { processes: 4, workers: 10, holdMs: 0, measureMs: 2_000 };
+const WARM_UP: Contention = { processes: 4, workers: 10, holdMs: 0, measureMs: 1_500 };
 
 export function caseName({ processes, workers, holdMs }: Omit<Contention, 'measureMs'>): string {
   return `${processes} × ${workers}, hold ${holdMs} ms`;
