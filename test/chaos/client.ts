@@ -4,7 +4,7 @@ import { nowUs } from '../../bench/measure/clock.ts';
 import type { AcquireMessage } from '../../src/index.ts';
 import { Chance } from './chance.ts';
 import { connect, type Way } from './connect.ts';
-import { HistoryWriter } from './history.ts';
+import { type Entry, HistoryWriter } from './history.ts';
 import { Registers } from './register.ts';
 import { type Workplace, work } from './worker.ts';
 import type { Pace } from './workload.ts';
@@ -29,16 +29,28 @@ const STANDSTILL_US = 60_000;
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const { client, close } = await connect(order.way);
 const registers = new Registers(order.registersUrl);
-const history = new HistoryWriter(order.file);
+let beat = nowUs();
+const history = new (class extends HistoryWriter {
+  /** Who is killed right after what it was late for has no pulse any more to say that it stood still before. */
+  override write(entry: Entry): void {
+    if (entry[0] === 'ended') look(entry[2]);
+    super.write(entry);
+  }
+})(order.file);
 let finishing = false;
 let ids = 0;
 
-let beat = nowUs();
 const pulse = setInterval(() => {
   const now = nowUs();
-  if (now - beat > STANDSTILL_US) history.write(['stood still', beat, now]);
+  look(now);
   beat = now;
 }, PULSE_MS);
+
+function look(now: number): void {
+  if (now - beat <= STANDSTILL_US) return;
+  history.write(['stood still', beat, now]);
+  beat = now;
+}
 
 const told = new Map<string, string>();
 subscribe('tracing:batonlock:acquire:asyncEnd', (message) => {
