@@ -25,11 +25,11 @@ export interface ScriptConstants {
   readonly inboxes: { readonly ofAll: string } | { readonly ofKey: string };
 }
 
-/** The constants as Lua locals. */
+/** The constants as Lua locals, and `ownInbox`, see TELL_GRANT. */
 export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
   const numbers = `${retentionMs}, '${retentionMs}', '${queueTtlMs}'`;
   const channels = 'ofAll' in inboxes ? quote(inboxes.ofAll) : `KEYS[1] .. ${quote(inboxes.ofKey)}`;
-  return `local retention, retentionText, queueTtl, inboxes = ${numbers}, ${channels}`;
+  return `local ownInbox\nlocal retention, retentionText, queueTtl, inboxes = ${numbers}, ${channels}`;
 }
 
 /** A Lua string of any bytes. */
@@ -109,19 +109,14 @@ export function ttlIn(owner: string): string {
 }
 
 /**
- * Has whoever is told of a grant written to before the releaser. In each turn of its loop a server writes first to the
- * connection for which there was something last, and each write that wakes a process takes longer than a script; the answer
- * to a script always comes last. ARGV[2] is a channel to which the releaser's own connection listens: with a message
- * there, of no meaning, it comes first.
- */
-export const ANSWER_LATER = `
-if ARGV[2] then redis.pcall('SPUBLISH', ARGV[2], '') end
-`;
-
-/**
  * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
  * Returns nil from the function that it is part of when the server refuses that. Whom nobody hears here must not be told at all:
  * replicas pass a message on, and on one that was the master before there may be somebody who still listens and would believe it.
+ *
+ * `ownInbox` is nil, or a channel to which the releaser's own connection listens, so that whoever is told is written to before
+ * the releaser. In each turn of its loop a server writes first to the connection for which there was something last, and each
+ * write that wakes a process takes longer than a script; the answer to a script always comes last. With a message there, of no
+ * meaning, the releaser's connection comes first.
  */
 export const TELL_GRANT = `
   local nextFence, fenceText = us, now
@@ -133,6 +128,7 @@ export const TELL_GRANT = `
   if inbox then
     told = redis.pcall('PUBSUB', 'SHARDNUMSUB', inbox)[2]
     if told ~= 0 then
+      if ownInbox then redis.pcall('SPUBLISH', ownInbox, '') end
       told = redis.pcall('SPUBLISH', inbox, 'granted ' .. owner .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
     end
     if type(told) ~= 'number' then return nil end

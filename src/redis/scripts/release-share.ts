@@ -1,19 +1,12 @@
 import { Script } from '../script.ts';
-import {
-  ANSWER_LATER,
-  DENIED,
-  declareConstants,
-  READ_RECORD,
-  READ_TIME,
-  type ScriptConstants,
-} from './fragments.ts';
+import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
 import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
  *
  * KEYS  1 record, 2 queue, 3 holders
- * ARGV  1 owner id, or 'force' for all who hold any; 2 see ANSWER_LATER
+ * ARGV  1 owner id, or 'force' for all who hold any; 2 `ownInbox`, see TELL_GRANT
  * Replies
  *   1   it was a holder, or in the queue, and is not any more
  *   0   it was neither
@@ -26,6 +19,7 @@ export function releaseShareScript(constants: ScriptConstants): Script {
 ${READ_RECORD}
 ${declareConstants(constants)}
 local owner = ARGV[1]
+ownInbox = ARGV[2]
 local mark = record and string.sub(record, 17, 17)
 if not ${IS_OF_SHARES} then
   -- Its lease is gone with the record, or was over long ago.
@@ -51,7 +45,6 @@ else
     known = redis.call('ZREM', KEYS[2], owner)
   end
 end
-${ANSWER_LATER}
 local self, nobody
 ${PUT}
 ${LEND}

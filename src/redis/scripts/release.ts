@@ -1,6 +1,5 @@
 import { Script } from '../script.ts';
 import {
-  ANSWER_LATER,
   DENIED,
   declareConstants,
   HAND_OVER,
@@ -18,7 +17,7 @@ import {
  * dispossessed.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, or 'force' for whoever holds it; 2 see ANSWER_LATER
+ * ARGV  1 owner id, or 'force' for whoever holds it; 2 `ownInbox`, see TELL_GRANT
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
  *   0   it was neither
@@ -29,8 +28,8 @@ export function releaseScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
 ${declareConstants(constants)}
-local owner = ARGV[1]
-local head
+local owner, head = ARGV[1], nil
+ownInbox = ARGV[2]
 ${RECORD_FIELDS}
 if record and string.sub(record, 32) == owner then
   mark = string.sub(record, 17, 17)
@@ -58,7 +57,6 @@ end
 ${SAVE_RECORD}
 head = head or redis.call('ZPOPMIN', KEYS[2])
 if head[1] then
-  ${ANSWER_LATER}
   ${HAND_OVER}
   local taker, obstacle = handOver(head)
   if taker then return 1 end
