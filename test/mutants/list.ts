@@ -98,9 +98,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a queue has no TTL',
-    file: ACQUIRE,
-    code: "redis.call('PEXPIRE', KEYS[2], queueTtl)",
-    instead: '',
+    file: FRAGMENTS,
+    code: "  lost = ' lost'\nend\nredis.call('PEXPIRE', KEYS[2], queueTtl)",
+    instead: "  lost = ' lost'\nend",
     tests: [KEYS],
   },
   {
@@ -112,9 +112,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a newcomer may be before who came earlier',
-    file: ACQUIRE,
-    code: 'local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)',
-    instead: 'local arrival = place or us - (tonumber(last[2]) or 0)',
+    file: FRAGMENTS,
+    code: 'local arrival = place or now',
+    instead: "local arrival = place or string.format('%.0f', us - (tonumber(last[2]) or 0))",
     tests: [MODEL],
   },
   {

@@ -2,6 +2,7 @@ import { Script } from '../script.ts';
 import {
   DENIED,
   declareConstants,
+  lineUp,
   READ_RECORD,
   READ_TIME,
   REFUSE_OLD,
@@ -68,16 +69,9 @@ if mode or not sole or sole == self or soonest <= ms or capacity ~= wanted or us
   if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
   if mode == 'try' then return false end
 end
--- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
-local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
 local lost = ''
-if redis.call('ZADD', KEYS[2], 'NX', arrival, self) == 0 then
-  arrival = redis.call('ZSCORE', KEYS[2], self)
-elseif place then
-  lost = ' lost'
-end
-redis.call('PEXPIRE', KEYS[2], queueTtl)
-return string.format('queued %.0f %.0f %.0f', soonest - ms, arrival, us) .. lost
+${lineUp('self')}
+return string.format('queued %.0f ', soonest - ms) .. arrival .. ' ' .. now .. lost
 `,
     3,
   );

@@ -5,6 +5,7 @@ import {
   declareConstants,
   FOREIGN,
   HAND_OVER,
+  lineUp,
   parseRecord,
   READ_RECORD,
   READ_TIME,
@@ -100,16 +101,9 @@ if leaseEnd <= ms or holder ~= owner then
     lost = ' lost'
   elseif taker ~= owner then
     if mode == 'try' then return false end
-    -- Strictly after everybody in line, also when two arrive in one µs or the server's clock was set back.
-    local arrival = place or math.max(us, (tonumber(last[2]) or 0) + 1)
     if mark == ' ' then redis.call('SETRANGE', KEYS[1], 16, 'q') end
-    if redis.call('ZADD', KEYS[2], 'NX', arrival, owner) == 0 then
-      arrival = redis.call('ZSCORE', KEYS[2], owner)
-    elseif place then
-      lost = ' lost'
-    end
-    redis.call('PEXPIRE', KEYS[2], queueTtl)
-    return string.format('queued %.0f %.0f %.0f', leaseEnd - ms, arrival, us) .. lost
+    ${lineUp('owner')}
+    return string.format('queued %.0f ', leaseEnd - ms) .. arrival .. ' ' .. now .. lost
   end
 end
 return string.format('granted %.0f %.0f', fence, leaseEnd - ms) .. lost

@@ -109,6 +109,25 @@ export function ttlIn(owner: string): string {
 }
 
 /**
+ * Puts an owner id in line: where it was, if it says by `place` that it had one, else strictly after everybody, also when two
+ * arrive in one µs or the server's clock was set back. `last` is who is the last in line, with the score. `arrival` is then its
+ * score, as digits, and `lost` says whether the line knew nothing of that place. Needs READ_TIME and the constants. Texts stay
+ * texts, since a number of 16 digits takes as long to print as a short command.
+ */
+export function lineUp(owner: string): string {
+  return `
+local arrival = place or now
+if not place and last[2] and tonumber(last[2]) >= us then arrival = string.format('%.0f', last[2] + 1) end
+if redis.call('ZADD', KEYS[2], 'NX', arrival, ${owner}) == 0 then
+  arrival = string.format('%.0f', redis.call('ZSCORE', KEYS[2], ${owner}))
+elseif place then
+  lost = ' lost'
+end
+redis.call('PEXPIRE', KEYS[2], queueTtl)
+`;
+}
+
+/**
  * Makes the next fence, and tells `inbox` of the grant to `owner`, if there is one to be told; `told` is how many listen there.
  * Returns nil from the function that it is part of when the server refuses that. Whom nobody hears here must not be told at all:
  * replicas pass a message on, and on one that was the master before there may be somebody who still listens and would believe it.

@@ -22,14 +22,15 @@ export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark 
  * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <owner>` with the mark `o` for a sole lease,
  * which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until>` with the mark `s` for a hash: `used`
  * are the units that are out, no lease ends before `soonest` nor after `latest`, and the holders are kept `until` then. Large
- * marks say that somebody may be watching. Any other record is that of a mutex: `mutex` says whether that is in use. Needs
+ * marks say that somebody may be watching. `digits` are those of the fence. Any other record is that of a mutex: `mutex` says whether that is in use. Needs
  * READ_TIME.
  */
 export const PARSE_SHARES = `
-local fence, watched, capacity, used, soonest, latest, keptUntil = 0, false, 0, 0, ${NEVER}, 0, 0
+local fence, digits, watched, capacity, used, soonest, latest, keptUntil = 0, '0', false, 0, 0, ${NEVER}, 0, 0
 local sole, mutex
 if record then
-  fence = tonumber(string.sub(record, 1, 16))
+  digits = string.sub(record, 1, 16)
+  fence = tonumber(digits)
   local known = fence and fence >= 1e15
   local mark = string.sub(record, 17, 17)
   watched = mark == 'O' or mark == 'S' or mark == 'w'
@@ -89,7 +90,7 @@ end
 export const FIND = `
 local function find(owner)
   if sole then
-    if sole == owner then return soonest, string.format('%.0f', fence), used end
+    if sole == owner then return soonest, digits, used end
   elseif used > 0 then
     local leaseEnd, fenceText, units = string.match(redis.call('HGET', KEYS[3], owner) or '', '^(%d+) (%d+) (%d+)$')
     if leaseEnd then return tonumber(leaseEnd), fenceText, tonumber(units) end
@@ -123,12 +124,12 @@ local function lend(owner, ttl, units, inbox)
       sole, soonest, latest, keptUntil = owner, leaseEnd, leaseEnd, 0
     else
       if sole then
-        put(sole, soonest, string.format('%.0f', fence), used)
+        put(sole, soonest, digits, used)
         sole = nil
       end
       put(owner, leaseEnd, fenceText, units)
     end
-    fence, used = nextFence, used + units
+    fence, digits, used = nextFence, fenceText, used + units
   end
   return told
 end
@@ -139,7 +140,7 @@ end
  * READ_TIME and the constants.
  */
 export const SAVE = `
-local text, state = string.format('%.0f', fence), ''
+local text, state = digits, ''
 -- The hash goes with its last holder.
 if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
 if used > 0 and sole then
