@@ -147,6 +147,8 @@ export class RedisCluster implements AsyncDisposable {
       source.disconnect();
       target.disconnect();
     }
+    // The next move begins with what the others say.
+    await until(async () => (await this.masterOf(key)) === to, { what: 'the others to know of the move' });
   }
 
   /** The replicas that a server which began as a master was given. */
