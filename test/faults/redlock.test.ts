@@ -246,7 +246,7 @@ describe('three dead of five', () => {
     const held = await client.creator('held').acquire(30_000);
     await Promise.all([0, 2, 3].map((index) => servers[index]!.kill()));
     const expected = [0, 2, 3].map((index) => `${servers[index]!.host}:${servers[index]!.port}`);
-    const waited = await within(1_500, 'the wait to end', () => failure(creator.acquire(30_000, 600)));
+    const waited = await within(4_000, 'the wait to end', () => failure(creator.acquire(30_000, 1_500)));
     expect(waited.errors.map(({ server }) => server)).toEqual(expected);
     for (const { error } of waited.errors) expect(error).toMatchObject({ reason: 'unavailable' });
     const tried = await within(1_000, 'the try to end', () => failure(creator.tryAcquire(30_000)));
