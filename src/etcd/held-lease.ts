@@ -31,6 +31,7 @@ export class HeldLease implements Timed {
   /** The term in which the latest of them was made. */
   #madeIn: Term;
   #over = false;
+  #latestRefresh: Promise<unknown> = Promise.resolve();
 
   /** `onOver` is called when the lease has run out. */
   constructor(
@@ -50,33 +51,14 @@ export class HeldLease implements Timed {
     context.deadlines.add(this);
   }
 
-  /** Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. */
-  async refresh(ttlMs: number): Promise<boolean> {
-    const { link, keepAlives } = this.#context;
-    const { name } = this.grant;
-    const deadline = this.#until;
-    if (deadline < this.deadline) this.#endAt(deadline);
-    const current = [...this.#leases.keys()].at(-1);
-    const sentAt = link.clock.now();
-    // The key is looked at, too: somebody may have deleted it and left its lease alone.
-    let [{ key, term }, renewed] = await Promise.all([
-      link.run(readPlace(this.at), name, deadline),
-      current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
-        ? link.run((_client, _options, patienceMs) => keepAlives.renew(current, patienceMs), name, deadline)
-        : false,
-    ]);
-    // In the meantime a leader may have been replaced: only a look after the renewal tells.
-    if (term === this.#madeIn && !isOneReign(link, sentAt)) {
-      ({ key, term } = await link.run(readPlace(this.at), name, deadline));
-    }
-    if (!key) return false;
-    if (renewed && key.lease === current && term === this.#madeIn) return true;
-    try {
-      return await this.#renewWith(newLeaseId(), ttlMs);
-    } finally {
-      // Released or run out meanwhile: what was made since is nobody's.
-      if (this.#over) this.#revokeAll();
-    }
+  /**
+   * Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. One after the
+   * other: each ends the leases that it has moved the key away from, and one of those could be where another has just moved it.
+   */
+  refresh(ttlMs: number): Promise<boolean> {
+    const refreshed = this.#latestRefresh.then(() => this.#refresh(ttlMs));
+    this.#latestRefresh = refreshed.catch(() => {});
+    return refreshed;
   }
 
   /** Keeps fewer units. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. */
@@ -125,6 +107,34 @@ export class HeldLease implements Timed {
     this.#over = true;
     this.#onOver();
     this.#revokeAll();
+  }
+
+  async #refresh(ttlMs: number): Promise<boolean> {
+    const { link, keepAlives } = this.#context;
+    const { name } = this.grant;
+    const deadline = this.#until;
+    if (deadline < this.deadline) this.#endAt(deadline);
+    const current = [...this.#leases.keys()].at(-1);
+    const sentAt = link.clock.now();
+    // The key is looked at, too: somebody may have deleted it and left its lease alone.
+    let [{ key, term }, renewed] = await Promise.all([
+      link.run(readPlace(this.at), name, deadline),
+      current !== undefined && this.#leases.get(current) === secondsFor(ttlMs)
+        ? link.run((_client, _options, patienceMs) => keepAlives.renew(current, patienceMs), name, deadline)
+        : false,
+    ]);
+    // In the meantime a leader may have been replaced: only a look after the renewal tells.
+    if (term === this.#madeIn && !isOneReign(link, sentAt)) {
+      ({ key, term } = await link.run(readPlace(this.at), name, deadline));
+    }
+    if (!key) return false;
+    if (renewed && key.lease === current && term === this.#madeIn) return true;
+    try {
+      return await this.#renewWith(newLeaseId(), ttlMs);
+    } finally {
+      // Released or run out meanwhile: what was made since is nobody's.
+      if (this.#over) this.#revokeAll();
+    }
   }
 
   #endAt(deadline: number): void {

@@ -206,3 +206,15 @@ describe('etcd, a lease that another process was granted', () => {
     expect(await second.release(handed)).toBe(false);
   });
 });
+
+it('etcd, a lease that is refreshed several times at once lives on, and nothing is left of where it was moved to in between', async () => {
+  const lock = await stage.creator(1).acquire(10_000);
+  for (let round = 0; round < 30; round++) {
+    // Each with another TTL, so that each moves the key to a lease of its own.
+    await Promise.all([11_000, 12_000, 13_000].map((ttl) => lock.refresh(ttl + (round % 2) * 5_000)));
+  }
+  // What has been left behind is ended after the refresh, by and by.
+  await until(async () => (await stage.etcd.leases()).length === 1, { what: 'one lease' });
+  expect(await holders()).toMatchObject([{ owner: lock.owner, fencingToken: lock.fencingToken }]);
+  await lock.release();
+});
