@@ -173,4 +173,11 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     instead: 'outvoted(at: Server | undefined): void {',
     tests: ['faults/redlock.test.ts'],
   },
+  {
+    what: 'refreshes of one lease of etcd go side by side',
+    file: 'etcd/held-lease.ts',
+    code: 'this.#latestRefresh.then(() => this.#refresh(ttlMs))',
+    instead: 'this.#refresh(ttlMs)',
+    tests: ['backends/etcd-leases.test.ts'],
+  },
 ];
