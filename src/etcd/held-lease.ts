@@ -110,6 +110,8 @@ export class HeldLease implements Timed {
   }
 
   async #refresh(ttlMs: number): Promise<boolean> {
+    // Released or run out while another was under way.
+    if (this.#over) return false;
     const { link, keepAlives } = this.#context;
     const { name } = this.grant;
     const deadline = this.#until;

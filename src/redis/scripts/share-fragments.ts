@@ -22,8 +22,8 @@ export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark 
  * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <owner>` with the mark `o` for a sole lease,
  * which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until>` with the mark `s` for a hash: `used`
  * are the units that are out, no lease ends before `soonest` nor after `latest`, and the holders are kept `until` then. Large
- * marks say that somebody may be watching. `digits` are those of the fence. Any other record is that of a mutex: `mutex` says whether that is in use. Needs
- * READ_TIME.
+ * marks say that somebody may be watching. `digits` are those of the fence. Any other record is that of a mutex: `mutex` says
+ * whether that is in use. Needs READ_TIME.
  */
 export const PARSE_SHARES = `
 local fence, digits, watched, capacity, used, soonest, latest, keptUntil = 0, '0', false, 0, 0, ${NEVER}, 0, 0
