@@ -2,17 +2,18 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import manifest from '../../package.json' with { type: 'json' };
 import { type CodeBlock, ROOT } from './code-blocks.ts';
 
 const run = promisify(execFile);
 /** A program of the documentation that takes longer has got stuck. */
 const LONGEST_MS = 20_000;
-/** What the package exports, and where a block finds it. */
-const SUBPATHS: Record<string, string> = {
-  "'batonlock'": 'src/index',
-  "'batonlock/etcd'": 'src/etcd/backend',
-  "'batonlock/testing'": 'src/testing/kit',
-};
+/** What the package exports, and where a block finds it: in the sources, since a build may be old, or not there. */
+const SUBPATHS = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
+  typeof target === 'string'
+    ? []
+    : [[`'batonlock${subpath.slice(1)}'`, target.default.replace(/^\.\/dist\/(.*)\.js$/, 'src/$1')] as const],
+);
 /** All strict options of the project, but a block may declare what only the text behind it speaks of. */
 const CONFIG = {
   extends: '../../../tsconfig.json',
@@ -65,10 +66,7 @@ function fileName({ page, line, language }: CodeBlock): string {
 function source({ setup, code, language }: CodeBlock): string {
   // JavaScript is not compiled, and so has to import what is.
   const found = (path: string) => (language === 'ts' ? `'../../../${path}.ts'` : `'./out/${path}.js'`);
-  const text = Object.entries(SUBPATHS).reduce(
-    (text, [name, path]) => text.replaceAll(name, found(path)),
-    setup + code,
-  );
+  const text = SUBPATHS.reduce((text, [name, path]) => text.replaceAll(name, found(path)), setup + code);
   // What has no import or export would be a script, and all scripts share their names.
   return `${text}export {};\n`;
 }
