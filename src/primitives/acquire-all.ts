@@ -153,14 +153,33 @@ class Collection {
     if (this.#loss) throw this.#loss.reason;
   }
 
-  /** All are granted: those that have aged get their TTL back. */
+  /** All are granted: those that have aged get their TTL back, within what is left of the wait. */
   async #freshen(): Promise<void> {
     const { ttlMs } = this.#wanted;
     const { driftFactor } = this.#session.backend;
     const fresh = (ttlMs - driftMs(ttlMs, driftFactor)) * (1 - WORN);
-    const locks = [...this.#locks.values()];
-    await Promise.all(locks.filter(({ remaining }) => remaining < fresh).map((lock) => lock.refresh()));
+    const worn = [...this.#locks.values()].filter(({ remaining }) => remaining < fresh);
+    if (!(await this.#inTime(Promise.all(worn.map((lock) => lock.refresh()))))) {
+      const [{ name }] = worn as [Lock];
+      throw new LockTimeoutError(name, this.#waited, `lock ${JSON.stringify(name)} could not be refreshed`);
+    }
     this.#assertNoLoss();
+  }
+
+  /** Whether that is done while the caller waits. A single try, which has no time to wait, takes as long as its answers. */
+  async #inTime(work: Promise<unknown>): Promise<boolean> {
+    const { waitMs, signal } = this.#wanted;
+    const left = waitMs > 0 ? waitMs - this.#waited : Number.POSITIVE_INFINITY;
+    const patience = pause(this.#session.backend.clock, left);
+    const unlisten = signal && this.#session.onAbort(signal, patience.stop);
+    try {
+      const done = await Promise.race([work.then(() => true), patience.done.then(() => false)]);
+      signal?.throwIfAborted();
+      return done;
+    } finally {
+      patience.stop();
+      unlisten?.();
+    }
   }
 
   #stopGuarding(): void {

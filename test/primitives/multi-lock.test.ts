@@ -283,6 +283,49 @@ describe('several locks at once', () => {
     expect(await inUse('a', 'b')).toEqual([]);
   });
 
+  it.each([
+    ['the timeout is over', {}, { code: 'ERR_LOCK_TIMEOUT', lockName: 'a', waited: 5_000 }],
+    ['the caller gives up', { abortAt: 3_500 }, { name: 'AbortError' }],
+  ])(
+    'are given back when %s while those that have aged are refreshed at the end',
+    async (_, { abortAt }: { abortAt?: number }, error) => {
+      const blocker = (await other.creator('b').acquire(TTL)).autoRefresh();
+      const controller = new AbortController();
+      const seen = follow(client.acquireAll(['a', 'b'], TTL, 5_000, { signal: controller.signal }));
+      await clock.advance(3_000);
+      backend.answers.refresh = never;
+      await blocker.release();
+      const end = abortAt ?? 5_000;
+      await clock.advance(end - 3_000 - 1);
+      expect(seen).toEqual({});
+      await clock.advance(1);
+      if (abortAt !== undefined) controller.abort();
+      await clock.advance(0);
+      expect(seen.error).toMatchObject(error);
+      expect(await inUse('a', 'b')).toEqual([]);
+      expect(clock.pending).toBe(0);
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    },
+  );
+
+  it('are waited for at the end, as long as that takes, by a single try', async () => {
+    let answer: (refreshed: boolean) => void = () => {};
+    backend.answers.refresh = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    backend.answers.tryAcquire = ({ name }) => {
+      if (name === 'b') clock.stall(TTL / 2);
+      return undefined;
+    };
+    const seen = follow(client.acquireAll(['a', 'b'], TTL, 0));
+    await clock.advance(2_000);
+    expect(seen).toEqual({});
+    answer(true);
+    await clock.advance(0);
+    expect(seen.value?.remaining).toBeGreaterThan(TTL / 2);
+  });
+
   it.each([0, 4_000])('are given back when the client is closed after %i ms of waiting', async (ms) => {
     await (await other.creator('b').acquire(TTL)).autoRefresh();
     const seen = follow(client.acquireAll(['a', 'b'], TTL));
