@@ -50,14 +50,14 @@ export class LockClient {
 
   /**
    * Two creators for one name: any number of readers, or one writer. In the order of arrival: neighbouring readers are
-   * granted together, and a waiting writer stops later readers. A writer becomes a reader by `lock.downgrade()`. Throws as
-   * `semaphore`.
+   * granted together, and a waiting writer stops later readers. A writer becomes a reader by `lock.downgrade()`. Each side
+   * takes what makes it that side: `units` in the options of an acquire are refused. Throws as `semaphore`.
    */
   readWriteLock(name: string, options?: GroupOptions): ReadWriteLock {
     const group = checkGroupOptions(options);
     return {
-      read: new LockCreator(name, this.#session, { ...group, ...READ }),
-      write: new LockCreator(name, this.#session, { ...group, ...WRITE }),
+      read: new LockCreator(name, this.#session, { ...group, ...READ }, true),
+      write: new LockCreator(name, this.#session, { ...group, ...WRITE }, true),
     };
   }
 

@@ -16,7 +16,7 @@ import type { LockBackend, LockState } from './core/backend.ts';
 import type { Lock } from './core/lock.ts';
 import type { Asked } from './core/request.ts';
 import { Session } from './core/session.ts';
-import { LockBackendError, LockUnsupportedError } from './errors.ts';
+import { LockArgumentError, LockBackendError, LockUnsupportedError } from './errors.ts';
 import { type LockSource, openSession } from './source.ts';
 
 const MOST_RETRIES = 1_000_000;
@@ -57,6 +57,7 @@ export class LockCreator {
   /** How many units of the name may be out at once; 1 for a mutex. */
   readonly capacity: number;
   readonly #units: number;
+  readonly #unitsFixed: boolean;
   readonly #session: Session;
   readonly #ownsSession: boolean;
 
@@ -66,19 +67,18 @@ export class LockCreator {
    * Throws `LockArgumentError`, and `LockUnsupportedError` for a capacity above 1 where the engine has only mutexes.
    */
   constructor(name: string, source: LockSource, options?: CreatorOptions);
-  /** @internal On a client's session. */
-  constructor(name: string, source: LockSource | Session, options?: CreatorOptions);
-  constructor(name: string, source: LockSource | Session, options?: CreatorOptions) {
+  /** @internal On a client's session. `unitsFixed`: nobody may ask for another number of units. */
+  constructor(name: string, source: LockSource | Session, options?: CreatorOptions, unitsFixed?: boolean);
+  constructor(name: string, source: LockSource | Session, options?: CreatorOptions, unitsFixed = false) {
     const { group, capacity = 1, units = 1 } = checkOptions(options, ['group', 'capacity', 'units']);
     this.name = checkLockName(name, group);
     this.capacity = checkUnits(capacity, 'capacity');
     this.#units = checkUnits(units, 'units', capacity);
+    this.#unitsFixed = unitsFixed;
     this.#ownsSession = !Session.is(source);
-    this.#session = Session.is(source) ? source : openSession(source);
-    const { kind, supports } = this.#session.backend;
-    if (capacity === 1 || supports.capacity) return;
-    if (this.#ownsSession) void this.#session.close(false);
-    throw new LockUnsupportedError(`a capacity of ${capacity}`, kind, this.name);
+    const check = (backend: LockBackend): void => this.#assertSupported(backend);
+    if (Session.is(source)) check(source.backend);
+    this.#session = Session.is(source) ? source : openSession(source, check);
   }
 
   /**
@@ -187,10 +187,18 @@ export class LockCreator {
     return this.close();
   }
 
+  #assertSupported({ kind, supports }: LockBackend): void {
+    if (this.capacity === 1 || supports.capacity) return;
+    throw new LockUnsupportedError(`a capacity of ${this.capacity}`, kind, this.name);
+  }
+
   #asked(ttl: number, waitMs: number, units = this.#units): Asked {
     const { name, capacity } = this;
     const share = capacity > 1 ? { units: checkUnits(units, 'units', capacity), capacity } : undefined;
     if (!share && units !== 1) checkUnits(units, 'units', 1);
+    if (this.#unitsFixed && units !== this.#units) {
+      throw new LockArgumentError('units', units, `${this.#units}, which is what this side takes`);
+    }
     return { name, ttlMs: checkTtl(ttl), waitMs, scope: this, share };
   }
 

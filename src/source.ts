@@ -32,13 +32,17 @@ const METHODS = [
 /** One pair of connections for each ioredis instance, and one count of users for each backend. */
 const opened = new WeakMap<object, SharedBackend>();
 
-/** A session on what is behind a source. Whoever closes the last session on a backend closes the backend. */
-export function openSession(source: LockSource): Session {
+/**
+ * A session on what is behind a source. Whoever closes the last session on a backend closes the backend. `check` may throw
+ * when the backend will not do; all that we open will.
+ */
+export function openSession(source: LockSource, check: (backend: LockBackend) => void = () => {}): Session {
   if (typeof source === 'string') {
     const backend = redisBackend(source);
     return new Session(backend, () => backend.close());
   }
   const shared = opened.get(source) ?? { backend: backendOf(source), users: 0 };
+  check(shared.backend);
   opened.set(source, shared);
   shared.users += 1;
   return new Session(shared.backend, async () => {

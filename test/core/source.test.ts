@@ -5,6 +5,7 @@ import {
   LockClient,
   LockCreator,
   type LockSource,
+  LockUnsupportedError,
   type RedisBackendOptions,
   type RedlockBackendOptions,
   redisBackend,
@@ -119,6 +120,18 @@ describe('a backend', () => {
     await second.close();
     expect(backend.count('close')).toBe(1);
     await second.close();
+    expect(backend.count('close')).toBe(1);
+  });
+
+  it('that will not do for a creator stays open, and can be used by others', async () => {
+    const mutexes = Object.assign(backend, { supports: { ...backend.supports, capacity: false } });
+    expect(() => new LockCreator('x', mutexes, { capacity: 3 })).toThrow(LockUnsupportedError);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(backend.count('close')).toBe(0);
+    const client = new LockClient(mutexes);
+    expect(() => client.semaphore('x', 3)).toThrow(LockUnsupportedError);
+    await (await client.creator('x').acquire(1_000)).release();
+    await client.close();
     expect(backend.count('close')).toBe(1);
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MOST_UNITS } from '../../core/arguments.ts';
-import { LockLostError } from '../../errors.ts';
+import { LockArgumentError, LockLostError } from '../../errors.ts';
 import { until } from '../wait.ts';
 import { Line } from './line.ts';
 import type { Stage } from './stage.ts';
@@ -92,6 +92,20 @@ export function readWriteCases(stage: Stage): void {
     await line.shows([MOST_UNITS], 1);
     await (await second.lock).release();
     await line.grants('w2', 'r1');
+  });
+
+  it('refuses other units than those of the side', async () => {
+    const { read, write } = sides();
+    for (const [side, units] of [
+      [write, 1],
+      [read, 2],
+    ] as const) {
+      await assert.rejects(side.acquire(1_000, 0, { units }), LockArgumentError);
+      await assert.rejects(side.tryAcquire(1_000, { units }), LockArgumentError);
+    }
+    const writing = await write.acquire(30_000, 0, { units: MOST_UNITS });
+    assert.equal(await read.tryAcquire(30_000, { units: 1 }), null);
+    await writing.release();
   });
 
   it('does not downgrade a lease that is lost', async () => {
