@@ -118,7 +118,10 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
   #awaitExpiry(state: LockState, observation: Observation): void {
     this.#expiry?.cancel();
     if (state.holders.length === 0) return;
-    const soonest = Math.min(...state.holders.map((holder) => holder.remainingTtl));
+    const soonest = state.holders.reduce(
+      (least, { remainingTtl }) => Math.min(least, remainingTtl),
+      Infinity,
+    );
     this.#checkIn(soonest + EXPIRY_GRACE_MS, observation);
   }
 

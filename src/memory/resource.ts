@@ -87,8 +87,10 @@ export class Resource {
   downgrade(owner: string, units: number): boolean {
     const lease = this.#find(owner);
     if (!lease) return false;
-    this.#used -= lease.units - units;
-    lease.units = units;
+    // An earlier one may have left less than the handle knows.
+    const kept = Math.min(units, lease.units);
+    this.#used -= lease.units - kept;
+    lease.units = kept;
     this.#handOver();
     return true;
   }
@@ -97,7 +99,8 @@ export class Resource {
   release(owner: string): boolean {
     const lease = this.#leases.get(owner);
     if (!lease) return false;
-    this.#end([lease]);
+    this.#forget([lease]);
+    this.#handOn();
     return true;
   }
 
@@ -106,8 +109,10 @@ export class Resource {
     this.#sweep();
     const leases = [...this.#leases.values()].filter((lease) => owner === undefined || lease.owner === owner);
     if (leases.length === 0) return false;
+    this.#forget(leases);
+    // Whoever is told may call us, and must find its lease gone.
     for (const lease of leases) lease.onForced?.();
-    this.#end(leases);
+    this.#handOn();
     return true;
   }
 
@@ -147,7 +152,8 @@ export class Resource {
     const now = this.#clock.now();
     if (now < this.#soonest) return;
     this.#forget([...this.#leases.values()].filter(({ endsAt }) => endsAt <= now));
-    this.#soonest = Math.min(...[...this.#leases.values()].map(({ endsAt }) => endsAt));
+    this.#soonest = Number.POSITIVE_INFINITY;
+    for (const { endsAt } of this.#leases.values()) this.#soonest = Math.min(this.#soonest, endsAt);
   }
 
   #forget(leases: readonly Lease[]): void {
@@ -157,9 +163,8 @@ export class Resource {
     }
   }
 
-  #end(leases: readonly Lease[]): void {
-    this.#forget(leases);
-    // Who takes over tells the watchers, too.
+  /** Some leases are gone. Who takes over tells the watchers, too. */
+  #handOn(): void {
     if (this.#handOver() === 0) this.#tellWatchers();
   }
 

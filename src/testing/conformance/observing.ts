@@ -47,6 +47,22 @@ export function observingCases(stage: Stage): void {
     assert.equal(await stage.creator().tryAcquire(1_000), null);
   });
 
+  it('is handed on by force once, also when the holder releases as soon as it is told', async () => {
+    const creator = stage.creator();
+    const lock = await creator.acquire(30_000);
+    const { signal } = lock;
+    const releasing = new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve(lock.release().catch(() => {})));
+    });
+    const waiting = stage.creator().acquire(30_000);
+    await stage.queued(creator, 1);
+    await until(async () => (await stage.creator().forceRelease()) || signal.aborted, { what: 'the force' });
+    const next = await waiting;
+    await releasing;
+    assert.equal(await stage.creator().tryAcquire(1_000), null);
+    assert.equal(await creator.owner(), next.owner);
+  });
+
   it('finds out by a refresh that the lock was taken', async () => {
     const creator = stage.creator();
     const lock = await creator.acquire(30_000);

@@ -113,6 +113,17 @@ function permitCases(stage: Stage): void {
     );
   });
 
+  it('keeps the fewest units of downgrades side by side, and lets nobody in for the others', async () => {
+    const creator = semaphore(5);
+    const lock = await creator.acquire(30_000, 1_000, { units: 5 });
+    const line = new Line(creator);
+    await line.join('four', semaphore(5), 4);
+    await Promise.all([lock.downgrade(1), lock.downgrade(3)]);
+    assert.equal(lock.units, 1);
+    await line.grants('four');
+    await line.shows([1, 4], 0);
+  });
+
   it('hands on the units that run out, and leaves those of others alone', async () => {
     const creator = semaphore(3);
     const line = new Line(creator);
