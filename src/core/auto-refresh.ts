@@ -2,6 +2,7 @@ import { LockBackendError, LockClosedError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import type { Alarm, Clock } from './clock.ts';
 import { driftMs } from './deadline.ts';
+import { warnOf } from './ignore.ts';
 
 /** Of the time until the next refresh, how much chance may take away: spreads locks taken at the same time. */
 const JITTER = 0.1;
@@ -76,7 +77,7 @@ export class AutoRefresh {
       if (this.#stopped || this.#ended()) return;
       if (error instanceof LockClosedError) return this.#awaitEnd();
       // An unknown outcome is not a loss: the server may have refreshed, and may yet.
-      if (!(error instanceof LockBackendError)) throw error;
+      if (!(error instanceof LockBackendError)) warnOf(error);
       const longest = this.#lock.ttl / 10;
       this.#schedule(Math.max(1, backoffMs(failures, RETRY_BASE_MS, longest)), failures + 1);
     }

@@ -1,12 +1,11 @@
-import { LockClosedError, LockLostError, type LossReason } from '../errors.ts';
+import { LockClosedError, LockLostError, LockUnsupportedError, type LossReason } from '../errors.ts';
 import { checkDuration, checkOptions, checkTtl, checkUnits } from './arguments.ts';
 import { AutoRefresh, type AutoRefreshOptions } from './auto-refresh.ts';
 import type { Grant, LockBackend } from './backend.ts';
-import { leaseDeadline } from './deadline.ts';
 import { refreshes, releases } from './diagnostics.ts';
 import type { LockJson } from './handover.ts';
-import { ignoreBackendError } from './ignore.ts';
 import { LossSignal } from './loss-signal.ts';
+import { RefreshQueue } from './refresh-queue.ts';
 import { noteLoss, traceRefresh, traceRelease } from './tracing.ts';
 
 interface Keeper {
@@ -24,7 +23,7 @@ export class Lock {
   #refresher: AutoRefresh | undefined;
   #loss: LossSignal | undefined;
   #handed: LockJson | undefined;
-  #refreshes = 0;
+  #refreshQueue: RefreshQueue | undefined;
 
   /** @internal */
   constructor(backend: LockBackend, grant: Grant, keeper: Keeper) {
@@ -92,7 +91,8 @@ export class Lock {
 
   /**
    * Starts the TTL anew, with `ttl` ms (an integer of 10 … 2 147 483 647) if given. Rejects with `LockLostError`
-   * when the lease is gone, `LockBackendError` when the outcome is unknown, `LockClosedError` after a release.
+   * when the lease is gone, `LockBackendError` when the outcome is unknown, `LockClosedError` after a release. One that is
+   * asked for while another is out is sent after it.
    */
   refresh(ttl: number = this.ttl): Promise<void> {
     if (refreshes.hasSubscribers) return traceRefresh(this, this.#backend, ttl, this.#refresh);
@@ -102,23 +102,14 @@ export class Lock {
   async #refresh(ttl: number): Promise<void> {
     checkTtl(ttl);
     this.assertHeld();
-    const grant = this.#grant;
-    const deadline = leaseDeadline(this.#backend.clock.now(), ttl, this.#backend.driftFactor);
-    const turn = ++this.#refreshes;
-    // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
-    grant.ttlMs = ttl;
-    if (deadline < grant.deadline) {
-      grant.deadline = deadline;
-      this.#refresher?.restart();
-      this.#loss?.restart();
-    }
-    const refreshed = await this.#backend.refresh(grant, ttl);
-    if (this.#releasing) return;
-    // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
-    this.assertHeld();
-    if (!refreshed) throw this.#lose('taken');
-    // While a later refresh is out, the deadline only shrinks: that one may be the last word on the server.
-    if (turn === this.#refreshes || deadline < grant.deadline) grant.deadline = deadline;
+    this.#refreshQueue ??= new RefreshQueue(this.#backend, this.#grant, {
+      counts: (ours) => this.#counts(ours),
+      shortened: () => {
+        this.#refresher?.restart();
+        this.#loss?.restart();
+      },
+    });
+    return this.#refreshQueue.refresh(ttl);
   }
 
   /**
@@ -147,11 +138,10 @@ export class Lock {
     checkUnits(units, 'units', this.units);
     this.assertHeld();
     if (units === this.units) return;
-    const kept = await this.#backend.downgrade?.(this.#grant, units);
-    if (this.#releasing) return;
-    this.assertHeld();
-    if (!kept) throw this.#lose('taken');
-    this.#grant.units = units;
+    const [backend, grant] = [this.#backend, this.#grant];
+    if (!backend.downgrade) throw new LockUnsupportedError('a downgrade', backend.kind, this.name);
+    // Another one may have left less meanwhile.
+    if (this.#counts(await backend.downgrade(grant, units))) grant.units = Math.min(grant.units, units);
   }
 
   /**
@@ -160,6 +150,8 @@ export class Lock {
    * `LockBackendError` when the server could not be told until the TTL had passed.
    */
   release(): Promise<void> {
+    // Notices the end of the lease: whom that tells may call this in turn.
+    if (!this.#releasing) this.#ended();
     // The method itself: a closure would cost those to whom nobody listens.
     this.#releasing ??= releases.hasSubscribers
       ? traceRelease(this, this.#backend, this.#release)
@@ -201,9 +193,9 @@ export class Lock {
   #release(): Promise<void> {
     // First of all, also of a lease that was lost: others may be waiting behind a stale record.
     const released = this.#backend.release(this.#grant);
-    if (this.#ended()) {
-      // Tidying up is not worth the caller's time.
-      released.catch(ignoreBackendError);
+    if (this.#lost) {
+      // Tidying up is not worth the caller's time, and what it comes to no news.
+      released.catch(() => {});
       return Promise.reject(this.#lost);
     }
     this.#stop();
@@ -226,6 +218,15 @@ export class Lock {
     if (this.#lost || this.#releasing) return true;
     if (this.#backend.clock.now() < this.#grant.deadline) return false;
     this.#lose('expired');
+    return true;
+  }
+
+  /** Whether an answer still counts. Throws if it, or the time, says that the lease is lost. */
+  #counts(ours: boolean): boolean {
+    if (this.#releasing) return false;
+    // Past the deadline we may have told somebody that the lease is lost: a late yes changes nothing.
+    this.assertHeld();
+    if (!ours) throw this.#lose('taken');
     return true;
   }
 

@@ -31,6 +31,8 @@ export class FaultyBackend extends MemoryBackend {
   }
 
   override refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    // One that was handed to this client first shows here.
+    this.#grants.set(grant.owner, grant);
     return this.#call('refresh', grant.name, () => super.refresh(grant, ttlMs));
   }
 

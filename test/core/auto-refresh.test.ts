@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Lock, LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { unhandledDuring } from '../support/unhandled.ts';
 import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
@@ -355,19 +356,24 @@ describe('a refresh that fails', () => {
   });
 
   it('because the backend was closed meanwhile does not bring the process down', async () => {
-    const unhandled: unknown[] = [];
-    const note = (reason: unknown): void => void unhandled.push(reason);
-    process.on('unhandledRejection', note);
-    try {
-      lock.autoRefresh();
-      const abort = abortOf(lock);
-      answerRefresh(() => Promise.reject(new LockClosedError('the backend is closed')));
-      await clock.advance(TTL);
-      expect(unhandled).toEqual([]);
-      expect(abort).toMatchObject({ at: VALID, reason: { reason: 'expired' } });
-      expect(clock.pending).toBe(0);
-    } finally {
-      process.off('unhandledRejection', note);
-    }
+    lock.autoRefresh();
+    const abort = abortOf(lock);
+    answerRefresh(() => Promise.reject(new LockClosedError('the backend is closed')));
+    expect(await unhandledDuring(() => clock.advance(TTL))).toEqual([]);
+    expect(abort).toMatchObject({ at: VALID, reason: { reason: 'expired' } });
+    expect(clock.pending).toBe(0);
+  });
+
+  it('by what no backend may reject with is repeated all the same, with a warning', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const bug = new TypeError('a bug');
+    answerRefresh((grant, ttlMs) =>
+      refreshes.length === 1 ? Promise.reject(bug) : backend.memory.refresh(grant, ttlMs),
+    );
+    lock.autoRefresh();
+    expect(await unhandledDuring(() => clock.advance(3 * TTL))).toEqual([]);
+    expect(lock.signal.aborted).toBe(false);
+    expect(warn.mock.calls).toEqual([[bug]]);
+    await lock.release();
   });
 });

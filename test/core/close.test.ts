@@ -1,5 +1,5 @@
 import pDefer from 'p-defer';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LockClient, LockClosedError, LockCreator } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
@@ -20,6 +20,7 @@ beforeEach(() => {
   creator = client.creator('orders:42');
   observer = new LockCreator('orders:42', backend);
 });
+afterEach(() => void vi.restoreAllMocks());
 
 describe('the close of a client', () => {
   it('rejects pending acquires, which leave the line', async () => {
@@ -132,6 +133,18 @@ describe('the close of a client', () => {
     };
     await client.close();
     expect(backend.count('release')).toBe(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('ends the connections also when a release fails with what no backend may reject with', async () => {
+    await observer.close();
+    await creator.acquire(TTL);
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const bug = new TypeError('a bug');
+    backend.answers.release = () => Promise.reject(bug);
+    await client.close();
+    expect(backend.count('close')).toBe(1);
+    expect(warn.mock.calls).toEqual([[bug]]);
     expect(clock.pending).toBe(0);
   });
 

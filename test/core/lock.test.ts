@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Lock, LockClosedError, LockCreator, LockLostError } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { unhandledDuring } from '../support/unhandled.ts';
 import { never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
@@ -146,6 +147,26 @@ describe('row 5: past the deadline', () => {
     expect(await creator.isLocked()).toBe(false);
   });
 
+  it('a release that is the first to notice happens once, also when its listeners release as well', async () => {
+    const { signal } = lock;
+    const releases = [] as Promise<void>[];
+    signal.addEventListener('abort', () => releases.push(lock.release()));
+    clock.stall(TTL);
+    releases.push(lock.release());
+    await expect(releases[0]).rejects.toThrow(signal.reason);
+    await expect(releases[1]).rejects.toThrow(signal.reason);
+    expect(backend.count('release')).toBe(1);
+  });
+
+  it('a release that fails with what no backend may reject with is no unhandled rejection', async () => {
+    clock.stall(TTL);
+    const unhandled = await unhandledDuring(async () => {
+      backend.answers.release = () => Promise.reject(new TypeError('a bug'));
+      await expect(lock.release()).rejects.toMatchObject({ reason: 'expired' });
+    });
+    expect(unhandled).toEqual([]);
+  });
+
   it('a release that cannot tell the server still says that the lease was lost', async () => {
     backend.answers.release = () => Promise.reject(unavailable());
     clock.stall(VALID);
@@ -236,19 +257,38 @@ describe('a refresh', () => {
     expect(lock.remaining).toBe(988);
   });
 
-  it('to a longer TTL, answered while a shorter one is still out, does not bring the old deadline back', async () => {
-    const [long, short] = [answer<boolean>(), answer<boolean>()];
-    backend.answers.refresh = (_, ttlMs) => (ttlMs === 1_000 ? short : long).promise;
-    const first = lock.refresh(60_000);
-    const second = lock.refresh(1_000);
-    second.catch(() => {});
-    long.resolve(true);
-    await first;
-    // The server may have been asked for the shorter one last.
-    expect(lock.remaining).toBeLessThanOrEqual(988);
-    short.reject(unavailable());
-    await expect(second).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND' });
-    expect(lock.remaining).toBeLessThanOrEqual(988);
+  it('is sent after the one that is out, so that the server cannot be asked for the shorter one last', async () => {
+    const answers = new Map([1_000, 20_000, 60_000].map((ttl) => [ttl, answer<boolean>()]));
+    const sent: number[] = [];
+    backend.answers.refresh = (_, ttlMs) => {
+      sent.push(ttlMs);
+      return answers.get(ttlMs)!.promise;
+    };
+    const [short, middle, long] = [lock.refresh(1_000), lock.refresh(20_000), lock.refresh(60_000)];
+    await clock.advance(100);
+    expect(sent).toEqual([1_000]);
+    expect(lock.remaining).toBe(888);
+    answers.get(1_000)?.resolve(true);
+    await short;
+    await clock.advance(100);
+    expect(sent).toEqual([1_000, 20_000]);
+    expect(lock.remaining).toBe(788);
+    answers.get(20_000)?.reject(unavailable());
+    await expect(middle).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND' });
+    answers.get(60_000)?.resolve(true);
+    await long;
+    expect(sent).toEqual([1_000, 20_000, 60_000]);
+    expect(lock.remaining).toBe(59_398);
+  });
+
+  it('that waits for another is not sent once the lease is over', async () => {
+    const first = answer<boolean>();
+    backend.answers.refresh = () => first.promise;
+    const [out, released] = [lock.refresh(), lock.refresh()];
+    await lock.release();
+    first.resolve(false);
+    await Promise.all([out, released]);
+    expect(backend.count('refresh')).toBe(1);
   });
 
   it('of unknown outcome is not a loss', async () => {

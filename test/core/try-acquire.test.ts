@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Lock, LockClient, type LockCreator } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { unhandledDuring } from '../support/unhandled.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 
 const TTL = 10_000_000;
@@ -44,20 +45,6 @@ function follow<T>(promise: Promise<T>): Followed<T> {
   return outcome;
 }
 
-/** Runs `act` and fails if it leaves a rejection that nobody handles, which would end the process. */
-async function withoutUnhandledRejections(act: () => Promise<void>): Promise<void> {
-  const unhandled: unknown[] = [];
-  const note = (reason: unknown): void => void unhandled.push(reason);
-  process.on('unhandledRejection', note);
-  try {
-    await act();
-    await clock.advance(0);
-  } finally {
-    process.off('unhandledRejection', note);
-  }
-  expect(unhandled).toEqual([]);
-}
-
 describe('a try', () => {
   it('takes a lock that is free', async () => {
     await holder.release();
@@ -83,7 +70,7 @@ describe('a try', () => {
   });
 
   it('that is refused while it is aborted is over then, and brings nothing down', async () => {
-    await withoutUnhandledRejections(async () => {
+    const unhandled = await unhandledDuring(async () => {
       const controller = new AbortController();
       const trying = follow(creator.tryAcquire(TTL, { signal: controller.signal }));
       controller.abort();
@@ -91,10 +78,11 @@ describe('a try', () => {
       expect(trying.settled).toBe(true);
       expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
     });
+    expect(unhandled).toEqual([]);
   });
 
   it('that is refused while its creator is closed is over then, and brings nothing down', async () => {
-    await withoutUnhandledRejections(async () => {
+    const unhandled = await unhandledDuring(async () => {
       const trying = follow(creator.tryAcquire(TTL));
       const now = follow(creator.acquire(TTL, 0));
       await creator.close();
@@ -102,6 +90,7 @@ describe('a try', () => {
       expect(trying.settled).toBe(true);
       expect(now.error).toBeDefined();
     });
+    expect(unhandled).toEqual([]);
   });
 });
 

@@ -173,6 +173,16 @@ describe('kit.lose', () => {
     expect(signal.reason).toMatchObject({ reason: 'expired' });
   });
 
+  it.each(['expired', 'taken', 'forced'] as const)(
+    'tells who goes on with a lease that it was %s',
+    async (reason) => {
+      const first = await kit.client().creator('name').acquire(30_000);
+      const lock = await kit.client().resume(JSON.stringify(first));
+      await kit.lose(lock, reason);
+      expect(lock.signal.reason).toMatchObject({ reason });
+    },
+  );
+
   it('does not mind faults', async () => {
     const lock = await kit.client().creator('name').acquire(30_000);
     kit.delay(1_000);
