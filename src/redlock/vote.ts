@@ -53,6 +53,7 @@ export class Vote {
     const caller: Caller = {
       answered: (reply, sentAt) => this.#answered(turn, reply, sentAt),
       failed: (error) => this.#failed(turn, error),
+      answeredLate: (reply) => this.#takeBack(parseAdoptReply(reply)),
     };
     this.answer = { kind: 'open' };
     const { link, protocol } = this.server.backend;
@@ -73,12 +74,16 @@ export class Vote {
   #answered(turn: number, reply: unknown, sentAt: number): void {
     const { name, ttlMs, driftFactor } = this.#motion;
     const answer = parseAdoptReply(reply);
-    // A script that the server did not know is sent a second time, and may so come after the release.
-    if (answer?.kind === 'voted' && this.#released) this.giveBack();
+    this.#takeBack(answer);
     if (turn !== this.#asked) return;
     this.answer = answer ?? { kind: 'failed', error: unexpectedReply(reply, name) };
     this.deadline = leaseDeadline(sentAt, ttlMs, driftFactor);
     this.#motion.heard(this);
+  }
+
+  /** A script that the server did not know is sent a second time, and may so come after the release. */
+  #takeBack(answer: AdoptReply | undefined): void {
+    if (answer?.kind === 'voted' && this.#released) this.giveBack();
   }
 
   #failed(turn: number, error: LockBackendError): void {
