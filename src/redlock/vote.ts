@@ -66,9 +66,11 @@ export class Vote {
     this.server.backend.giveBack(this.#motion.name, this.#motion.owner);
   }
 
-  /** The server has confirmed a release. */
-  released(): void {
+  /** The server has confirmed a release, and kept nothing if `inVain`. */
+  released(inVain: boolean): void {
     this.#released = true;
+    // A vote of after it may have been answered in the same moment, and be known sooner.
+    if (inVain) this.#takeBack(this.answer);
   }
 
   #answered(turn: number, reply: unknown, sentAt: number): void {
@@ -82,7 +84,7 @@ export class Vote {
   }
 
   /** A script that the server did not know is sent a second time, and may so come after the release. */
-  #takeBack(answer: AdoptReply | undefined): void {
+  #takeBack(answer: Answer | undefined): void {
     if (answer?.kind === 'voted' && this.#released) this.giveBack();
   }
 
