@@ -9,6 +9,8 @@ import type { Listener, Subscriber } from './subscriber.ts';
 
 /** After the end of a counter's TTL, how long to wait before asking whether it was changed, in ms. */
 const EXPIRY_GRACE_MS = 2;
+/** So many events are kept while a look is under way; of more than that the oldest are forgotten. */
+const MOST_EVENTS = 1_000;
 
 export interface CounterWatchContext {
   readonly link: CommandLink;
@@ -42,7 +44,8 @@ export class CounterWatch implements Listener {
   #subscribed = false;
   #looking = false;
   #lookAgain = false;
-  #latest: Event | undefined;
+  /** Those that came since the look under way began, in their order. */
+  #heard: Event[] = [];
   #alarm: Alarm | undefined;
   #over = false;
 
@@ -84,8 +87,8 @@ export class CounterWatch implements Listener {
   onMessage(text: string): void {
     const event = parseCountEvent(text);
     if (!event) return;
-    this.#latest = event;
-    this.#tellOf(event, this.#waiting);
+    if (this.#looking) this.#keep(event);
+    this.#tellOf(event);
     // Of before they asked; or the server's clock was set back.
     if (this.#waiting.size > 0) this.#look();
   }
@@ -110,6 +113,7 @@ export class CounterWatch implements Listener {
   async #lookUntilSeen(): Promise<void> {
     while (this.#lookAgain && !this.#over) {
       this.#lookAgain = false;
+      this.#heard = [];
       const asking = [...this.#waiting];
       try {
         const count = await this.#read();
@@ -119,6 +123,7 @@ export class CounterWatch implements Listener {
       }
     }
     this.#looking = false;
+    this.#heard = [];
   }
 
   /** Undefined when nobody waits any more. */
@@ -134,10 +139,13 @@ export class CounterWatch implements Listener {
 
   /** `asking` are those who waited before the counter was asked for. */
   #see(count: TimedCount, asking: readonly Waiting[]): void {
-    for (const waiting of asking) waiting.since ??= count.serverUs;
-    if (count.value <= 0) for (const waiting of asking) this.#tell(waiting, count.value);
-    // It may have come after this was read, and yet before the answer.
-    else if (this.#latest) this.#tellOf(this.#latest, asking);
+    for (const waiting of asking) {
+      waiting.since ??= count.serverUs;
+      const { since } = waiting;
+      // Events may have come after this was read, and yet before the answer: the first of them decides.
+      const end = count.value > 0 ? this.#heard.find(({ serverUs }) => serverUs >= since) : count;
+      if (end) this.#tell(waiting, end.value);
+    }
     if (this.#waiting.size > 0) this.#awaitExpiry(count.ttlMs);
   }
 
@@ -148,9 +156,14 @@ export class CounterWatch implements Listener {
     this.#alarm = clock.callAt(clock.now() + distance, () => this.#look());
   }
 
-  /** Ends the wait of those whom it concerns. */
-  #tellOf({ serverUs, value }: Event, among: Iterable<Waiting>): void {
-    for (const waiting of [...among]) {
+  #keep(event: Event): void {
+    this.#heard.push(event);
+    if (this.#heard.length > MOST_EVENTS) this.#heard.shift();
+  }
+
+  /** Ends the wait of those whom it concerns, as far as that is known yet. */
+  #tellOf({ serverUs, value }: Event): void {
+    for (const waiting of [...this.#waiting]) {
       if (waiting.since !== undefined && serverUs >= waiting.since) this.#tell(waiting, value);
     }
   }

@@ -7,8 +7,8 @@ import type { Servers } from './servers.ts';
 /** A server that may keep something for a lease. */
 export interface Keeper {
   readonly server: Server;
-  /** It has confirmed the release, or its time for that has passed. */
-  released(): void;
+  /** It has confirmed the release, and kept nothing if `inVain`; or its time for that has passed. */
+  released(inVain: boolean): void;
 }
 
 /**
@@ -29,11 +29,14 @@ export async function releaseEverywhere(
   const release = (keeper: Keeper): Promise<boolean> => {
     const retrying = keeper === first ? firstKnows.resolve : undefined;
     const released = keeper.server.backend.release(grant, retrying);
-    const told = (): void => {
-      keeper.released();
+    const told = (inVain: boolean): void => {
+      keeper.released(inVain);
       retrying?.();
     };
-    released.then(told, told);
+    released.then(
+      (ours) => told(!ours),
+      () => told(false),
+    );
     return released;
   };
   const neverAsked = all.length - keepers.length;

@@ -53,6 +53,7 @@ export class Vote {
     const caller: Caller = {
       answered: (reply, sentAt) => this.#answered(turn, reply, sentAt),
       failed: (error) => this.#failed(turn, error),
+      answeredLate: (reply) => this.#takeBack(parseAdoptReply(reply)),
     };
     this.answer = { kind: 'open' };
     const { link, protocol } = this.server.backend;
@@ -65,20 +66,26 @@ export class Vote {
     this.server.backend.giveBack(this.#motion.name, this.#motion.owner);
   }
 
-  /** The server has confirmed a release. */
-  released(): void {
+  /** The server has confirmed a release, and kept nothing if `inVain`. */
+  released(inVain: boolean): void {
     this.#released = true;
+    // A vote of after it may have been answered in the same moment, and be known sooner.
+    if (inVain) this.#takeBack(this.answer);
   }
 
   #answered(turn: number, reply: unknown, sentAt: number): void {
     const { name, ttlMs, driftFactor } = this.#motion;
     const answer = parseAdoptReply(reply);
-    // A script that the server did not know is sent a second time, and may so come after the release.
-    if (answer?.kind === 'voted' && this.#released) this.giveBack();
+    this.#takeBack(answer);
     if (turn !== this.#asked) return;
     this.answer = answer ?? { kind: 'failed', error: unexpectedReply(reply, name) };
     this.deadline = leaseDeadline(sentAt, ttlMs, driftFactor);
     this.#motion.heard(this);
+  }
+
+  /** A script that the server did not know is sent a second time, and may so come after the release. */
+  #takeBack(answer: Answer | undefined): void {
+    if (answer?.kind === 'voted' && this.#released) this.giveBack();
   }
 
   #failed(turn: number, error: LockBackendError): void {

@@ -8,7 +8,7 @@ import {
   type RedlockBackendOptions,
   redlockBackend,
 } from '../../src/index.ts';
-import { recordCommands } from '../support/commands.ts';
+import { recordCommands, type WireCommand } from '../support/commands.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
@@ -143,6 +143,33 @@ describe('row 18: a partial majority', () => {
     await allFree('partial');
     const lock = await creator.acquire(30_000, 10_000);
     expect(await lock.isHeld()).toBe(true);
+  });
+
+  it('takes back a vote of after the release, also when nobody waits for it any more', async () => {
+    await start(3);
+    proxies = [await startProxy(servers[2]!)];
+    const client = connect({}, [servers[0]!.url, servers[1]!.url, proxies[0]!.url]);
+    await (await client.creator('warm-up').acquire(30_000)).release();
+    await allFree('warm-up');
+    // It knows how to release, but not how to vote: that is sent a second time, when its answer has come.
+    await at(2).script('FLUSH');
+    await at(2).script('LOAD', scripts.release.lua);
+    const recorder = await recordCommands(servers[2]!);
+    const sent: WireCommand[] = [];
+    const count = async (seen: (command: WireCommand) => boolean) => {
+      sent.push(...(await recorder.take()));
+      return sent.filter(seen).length;
+    };
+    proxies[0]!.stallReplies();
+    const lock = await client.creator('late').acquire(60_000);
+    await lock.release();
+    // When the release is sent again the vote, which was asked for before it, has been given up.
+    const released = () => count(({ text }) => text.includes(scripts.release.sha));
+    await until(async () => (await released()) > 1, { what: 'the end of its patience' });
+    proxies[0]!.flow();
+    await until(() => count(({ name }) => name === 'eval'), { what: 'the vote' });
+    await allFree('late');
+    recorder.close();
   });
 
   it('makes a try fail and a wait go on', async () => {

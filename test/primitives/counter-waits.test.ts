@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { CounterExpiredError } from '../../src/index.ts';
+import { type Counter, CounterExpiredError } from '../../src/index.ts';
 import { until } from '../support/wait.ts';
 import { FaultStage, KEY, outcome, TTL } from './fault-stage.ts';
 
 const stage = new FaultStage();
+/** Later than any clock reads today, in µs. */
+const LATE_US = '9000000000000000';
 /** How many scripts the server has run. */
 const runs = async () =>
   Number(/cmdstat_evalsha:calls=(\d+)/.exec(await stage.redis.info('commandstats'))?.[1]);
@@ -43,19 +45,46 @@ describe('who waits', () => {
     expect(await second).toBe('still waiting');
   });
 
-  it('is released by a 0 that is told before the answer to its first look, also when it is set anew', async () => {
+  it.each([
+    ['set anew', (counter: Counter) => counter.set(1)],
+    ['deleted', (counter: Counter) => counter.delete()],
+  ])(
+    'is released by a 0 that is told before the answer to its first look, also when it is %s',
+    async (_, after) => {
+      const one = stage.counter();
+      await one.set(1);
+      stage.commands.stallReplies();
+      const before = await runs();
+      const waiting = outcome(one.wait());
+      await until(async () => (await runs()) > before, { what: 'the look' });
+      await stage.sibling().decrement();
+      await after(stage.sibling());
+      // So that the messages are here before the answer.
+      for (let round = 0; round < 10; round++) await stage.sibling().get();
+      stage.commands.flow();
+      expect(await waiting).toBe('reached');
+    },
+  );
+
+  it('is not released by a message of before its look, though the clock was set back since', async () => {
     const one = stage.counter();
     await one.set(1);
+    const first = outcome(one.wait());
+    await stage.listening();
+    for (let round = 0; round < 3; round++) await one.get();
+    const abort = new AbortController();
     stage.commands.stallReplies();
     const before = await runs();
-    const waiting = outcome(one.wait());
-    await until(async () => (await runs()) > before, { what: 'the look' });
-    await stage.sibling().decrement();
-    await stage.sibling().set(1);
-    // So that the message is here before the answer.
-    for (let round = 0; round < 10; round++) await stage.sibling().get();
+    const second = outcome(one.wait());
+    await until(async () => (await runs()) > before, { what: 'the look for the second' });
+    const third = outcome(one.wait(20_000, { signal: abort.signal }));
+    await stage.redis.spublish(`${KEY}:events`, `${LATE_US} 0`);
+    expect(await first).toBe('reached');
     stage.commands.flow();
-    expect(await waiting).toBe('reached');
+    expect(await second).toBe('reached');
+    for (let round = 0; round < 3; round++) await one.get();
+    abort.abort('still waiting');
+    expect(await third).toBe('still waiting');
   });
 
   it('looks no more than once at a time, and ends the subscription with the last who waits', async () => {
