@@ -35,6 +35,10 @@ describe('the command line', () => {
       says: /'30' is invalid. It must be a duration such as 500ms/,
     },
     {
+      args: ['run', 'job', '--wait', '30d', '--', 'true'],
+      says: /^batonlock: option '--wait <duration>' argument '30d' is invalid. It must be at most/,
+    },
+    {
       args: ['run', 'job', '--ttl', '5ms', '--', 'true'],
       says: /^batonlock: ttl must be an integer of 10 …/,
     },
@@ -103,6 +107,7 @@ describe('a duration', () => {
     ['2h', 7_200_000],
     ['1d', 86_400_000],
     ['0s', 0],
+    ['2147483647ms', 2_147_483_647],
   ])('is read with its unit: %s', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
@@ -111,6 +116,13 @@ describe('a duration', () => {
     'is nothing else: "%s"',
     (text) => {
       expect(() => parseDuration(text)).toThrow('It must be a duration');
+    },
+  );
+
+  it.each(['25d', '597h', '2147483648ms', '999999999999999d'])(
+    'is none that a timer cannot wait: "%s"',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow('It must be at most 2147483647ms');
     },
   );
 
