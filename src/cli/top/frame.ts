@@ -97,7 +97,7 @@ function cellsOf(row: Row, rate: number, now: number): string[] {
   const { name, lock, grantedAt, endsAt, ttlMs, waiters } = row;
   const held = Number.isFinite(grantedAt) ? showDuration(now - grantedAt) : '-';
   const left = Number.isFinite(endsAt) ? leftText(endsAt - now, ttlMs) : '-';
-  return [printable(name), printable(holdersText(lock)), held, left, String(waiters), showRate(rate)];
+  return [printable(name), holdersText(lock), held, left, String(waiters), showRate(rate)];
 }
 
 function leftText(leftMs: number, ttlMs: number): string {
