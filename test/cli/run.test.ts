@@ -229,13 +229,22 @@ describe('batonlock run', () => {
     ]);
   }, 120_000);
 
-  it('says what it cannot run, as a shell does, and gives the lock back', async () => {
-    const missing = await run(server.url, 'run', 'missing', '--', 'no-such-command');
-    expect([missing.status, missing.stderr]).toEqual([
-      127,
-      expect.stringContaining('cannot run no-such-command'),
-    ]);
-    expect((await run(server.url, 'run', 'missing', '--', './README.md')).status).toBe(126);
-    expect(await isFree('missing')).toBe(true);
-  }, 120_000);
+  it.each([
+    ['no-such-command', 127],
+    ['', 127],
+    ['./README.md', 126],
+    ['./README.md/command', 126],
+    ['x'.repeat(300), 126],
+  ])(
+    'says what it cannot run, as a shell does, and gives the lock back: "%s"',
+    async (command, status) => {
+      const line = await run(server.url, 'run', 'missing', '--', command);
+      expect([line.status, line.stderr]).toEqual([
+        status,
+        expect.stringMatching(new RegExp(`^batonlock: cannot run ${command}: .*\n$`)),
+      ]);
+      expect(await isFree('missing')).toBe(true);
+    },
+    120_000,
+  );
 });
