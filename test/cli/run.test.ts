@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -139,6 +139,33 @@ describe('batonlock run', () => {
     expect(await line.exit).toBe(76);
     await until(() => !isAlive(Number(child)), { what: 'its end' });
   }, 120_000);
+
+  it.each([
+    ['that gives way to it', (work: string) => `exec ${work}`],
+    ['that traps SIGTERM', (work: string) => `trap "exit 143" TERM; ${work}; echo more`],
+  ])(
+    'lets what a shell runs clean up, of a shell %s',
+    async (_, shell) => {
+      const file = join(folder, 'work.sh');
+      writeFileSync(file, `trap "sleep 0.3; echo clean; exit 0" TERM; ${LOOP}`);
+      await using line = start(
+        server.url,
+        'run',
+        'work',
+        '--grace',
+        '1h',
+        '--',
+        'sh',
+        '-c',
+        shell(`sh ${file}`),
+      );
+      await line.printed('ready');
+      await client.creator('work').forceRelease();
+      expect(await line.exit).toBe(76);
+      expect(line.lines.slice(1)).toEqual(['clean']);
+    },
+    120_000,
+  );
 
   it('exits with 76 when the server has lost the lease, also when the command succeeds', async () => {
     const script = 'echo ready; read line; exit 0';

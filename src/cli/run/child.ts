@@ -27,19 +27,25 @@ export class Child {
       this.#process = child;
       this.ended = this.#endOf(child);
     } catch (error) {
-      // A few failures to start are told as an event, all others are thrown.
+      // Some failures to start are told by an event, all others are thrown.
       if (!(error instanceof Error)) throw error;
       this.ended = Promise.resolve(notStarted(command, error));
     }
   }
 
-  /** Hands on a signal that we were sent. On a terminal, Ctrl-C and Ctrl-\ have reached it by themselves. */
+  /**
+   * Hands on a signal that we were sent. On a terminal, Ctrl-C and Ctrl-\ have reached it by themselves, wherever its input
+   * comes from; nothing tells them from a signal that somebody sent.
+   */
   forward(signal: NodeJS.Signals): void {
     if (!this.#grouped && (signal === 'SIGINT' || signal === 'SIGQUIT') && isOnTerminal()) return;
     this.#send(signal);
   }
 
-  /** Asks it to end, and makes it end after `graceMs`; whatever else is in its group ends with it. */
+  /**
+   * Asks it to end, and makes it end after `graceMs`; whatever else is in its group ends with it, not later: somebody else may
+   * hold the lock, and a command that wants to wait for what it has started can.
+   */
   end(graceMs: number): void {
     this.#send('SIGTERM');
     // A stopped process ends only when it goes on.
