@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseDuration, showDuration } from '../../src/cli/duration.ts';
 import { main } from '../../src/cli/program.ts';
 import { freePort } from '../support/free-port.ts';
-import { run } from './command-line.ts';
+import { run, start } from './command-line.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -62,17 +62,25 @@ describe('the command line', () => {
     expect([status, stderr]).toEqual([64, expect.stringContaining('by --url or in BATON_URL')]);
   });
 
-  it.each([['inspect', 'job'], ['ls'], ['run', 'job', '--', 'true']])(
+  it.each([
+    ['inspect', 'job'],
+    ['ls'],
+    ['watch', 'job'],
+    ['counter', 'wait', 'batch'],
+    ['counter', 'wait', 'batch', '--wait', '1s'],
+    ['run', 'job', '--', 'true'],
+  ])(
     'exits with 69 when the server cannot be asked, without the password: %s',
     async (...args) => {
       const url = `redis://user:secret@127.0.0.1:${await freePort()}`;
-      const { status, stderr } = await run(url, ...args);
-      expect([status, stderr]).toEqual([
+      await using line = start(url, ...args);
+      expect([await line.exit, line.stderr]).toEqual([
         69,
         expect.stringMatching(/^batonlock: Redis does not answer: .*ECONNREFUSED/),
       ]);
-      expect(stderr).not.toContain('secret');
+      expect(line.stderr).not.toContain('secret');
     },
+    60_000,
   );
 
   it('exits with 69 where the engine cannot list, and tells it as JSON if asked to', async () => {
