@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { connected } from '../../src/cli/connection.ts';
 import { parseDuration, showDuration } from '../../src/cli/duration.ts';
 import { main } from '../../src/cli/program.ts';
 import { freePort } from '../support/free-port.ts';
@@ -104,6 +106,32 @@ describe('the command line', () => {
     const { status, stdout } = await run('', 'run', '--help');
     expect([status, stdout]).toEqual([0, expect.stringContaining('BATON_FENCING_TOKEN')]);
   }, 120_000);
+});
+
+describe('what the commands work with', () => {
+  it('tells what has gone wrong before its connections are ended, which can take long', async () => {
+    let ending = false;
+    const failing = connected({ url: 'memory:' }, async ({ client }) => {
+      vi.spyOn(client, 'close').mockImplementation(() => {
+        ending = true;
+        return new Promise(() => {});
+      });
+      throw new Error('nobody answers');
+    });
+    await expect(failing).rejects.toThrow('nobody answers');
+    expect(ending).toBe(true);
+  });
+
+  it('has ended its connections when it is done', async () => {
+    let ended = false;
+    await connected({ url: 'memory:' }, async ({ client }) => {
+      vi.spyOn(client, 'close').mockImplementation(async () => {
+        await setImmediate();
+        ended = true;
+      });
+    });
+    expect(ended).toBe(true);
+  });
 });
 
 describe('a duration', () => {
