@@ -59,6 +59,29 @@ describe('the command line', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
+  it.each([
+    { args: ['inspect', '--json'], message: /^missing required argument 'name'$/ },
+    { args: ['nosuch', '--json'], message: /^unknown command 'nosuch'$/ },
+    {
+      args: ['run', 'job', '--json', '--wait', '1', '--', 'true'],
+      message: /^option '--wait <duration>' arg/,
+    },
+    { args: ['counter', '--json'], message: /^unknown option '--json'$/ },
+    { args: ['break', 'job', '--json'], message: /^there is no terminal to ask on/ },
+    { args: ['inspect', '', '--json'], message: /^name must be/, code: 'ERR_LOCK_ARGUMENT' },
+  ])('says why as JSON, if asked to: $args', async ({ args, message, code = 'ERR_USAGE' }) => {
+    const { status, stdout, stderr } = await runHere('memory:', ...args);
+    expect([status, stdout]).toEqual([64, '']);
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code, message: expect.stringMatching(message) as string },
+    });
+  });
+
+  it('leaves the --json of a command that it runs to that', async () => {
+    const { stderr } = await runHere('memory:', 'run', 'job', '--wait', '1', '--', 'true', '--json');
+    expect(stderr).toMatch(/^batonlock: option '--wait/);
+  });
+
   it('takes no server for granted', async () => {
     const { status, stderr } = await runHere('', 'ls');
     expect([status, stderr]).toEqual([64, expect.stringContaining('by --url or in BATON_URL')]);
