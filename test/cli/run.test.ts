@@ -257,14 +257,14 @@ describe('batonlock run', () => {
   }, 120_000);
 
   it.each([
-    ['no-such-command', 127],
-    ['', 127],
-    ['./README.md', 126],
-    ['./README.md/command', 126],
-    ['x'.repeat(300), 126],
+    ['what is not there', 'no-such-command', 127],
+    ['nothing', '', 127],
+    ['no program', './README.md', 126],
+    ['a file as a folder', './README.md/command', 126],
+    ['too long a name', 'x'.repeat(300), 126],
   ])(
-    'says what it cannot run, as a shell does, and gives the lock back: "%s"',
-    async (command, status) => {
+    'says what it cannot run, as a shell does, and gives the lock back: %s',
+    async (_, command, status) => {
       const line = await run(server.url, 'run', 'missing', '--', command);
       expect([line.status, line.stderr]).toEqual([
         status,
