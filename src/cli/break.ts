@@ -46,6 +46,11 @@ async function isConfirmed(): Promise<boolean> {
   try {
     const answer = await prompt.question('Whoever holds it may still be at work. Take it from them? [y/N] ');
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl-C and Ctrl-D are answers, too; the line in which they were given has not ended.
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+    process.stderr.write('\n');
+    return false;
   } finally {
     prompt.close();
   }

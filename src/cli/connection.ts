@@ -20,7 +20,10 @@ export function urlOf({ url }: CommonOptions): string {
   );
 }
 
-/** Does something with the locks behind the URL, and ends the connections. */
+/**
+ * Does something with the locks behind the URL, and ends the connections. What goes wrong is not kept from whoever waits to be
+ * told until these are ended: that takes a while where the server does not answer, and might have granted what we asked for.
+ */
 export async function connected<T>(
   options: CommonOptions,
   task: (connection: Connection) => Promise<T>,
@@ -29,9 +32,12 @@ export async function connected<T>(
   const backend = await backendFromUrl(urlOf(options), prefix === undefined ? {} : { prefix });
   const client = new LockClient(backend);
   try {
-    return await task({ client, backend });
-  } finally {
+    const result = await task({ client, backend });
     await client.close();
+    return result;
+  } catch (error) {
+    void client.close();
+    throw error;
   }
 }
 

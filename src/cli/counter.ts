@@ -62,7 +62,10 @@ function waitCommand(): Command {
   return withCommonOptions(command).action(
     (name: string, options: CommonOptions & { readonly wait: number }) =>
       connected(options, async ({ client }) => {
-        await client.counter(name, { ttl: HOUR_MS }).wait(options.wait);
+        const counter = client.counter(name, { ttl: HOUR_MS });
+        // Who waits for ever would wait for a server that is not there as well, and nobody would be told.
+        if (options.wait === Number.POSITIVE_INFINITY) await counter.get();
+        await counter.wait(options.wait);
         if (options.json) printJson({ name, value: 0 });
       }),
   );

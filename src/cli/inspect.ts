@@ -5,7 +5,7 @@ import { showDuration } from './duration.ts';
 import { type CommonOptions, withCommonOptions } from './options.ts';
 import { outputWidth, print, printJson, styled } from './output.ts';
 import { tableLines } from './table.ts';
-import { printable } from './text.ts';
+import { cut, printable, widthOf } from './text.ts';
 
 /** `batonlock inspect`: one lock as the server sees it now. */
 export function inspectCommand(): Command {
@@ -20,12 +20,12 @@ export function inspectCommand(): Command {
   );
 }
 
-/** A lock's state for people. `heldFor` is shown where the engine tells it. */
+/** A lock's state for people; a long name is cut rather than what is said of it. `heldFor` is shown where the engine tells it. */
 export function inspectionLines({ name, capacity, holders, waiters }: LockState, width: number): string[] {
   const used = holders.reduce((sum, { units }) => sum + units, 0);
   const held = capacity > 1 ? `${used} of ${capacity} units are out` : 'held';
-  const line = `${holders.length > 0 ? held : 'free'}, ${waiters === 1 ? '1 waiter' : `${waiters} waiters`}`;
-  const title = `${styled('bold', printable(name))}: ${line}`;
+  const line = `: ${holders.length > 0 ? held : 'free'}, ${waiters === 1 ? '1 waiter' : `${waiters} waiters`}`;
+  const title = styled('bold', cut(printable(name), width - widthOf(line))) + cut(line, width);
   if (holders.length === 0) return [title];
   const [head = '', ...rows] = tableLines(HOLDER_COLUMNS, holders.map(cellsOf), width);
   return [title, '', styled('bold', head), ...rows];

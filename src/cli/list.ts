@@ -49,9 +49,10 @@ function cellsOf(lock: ListedLock): string[] {
   return [printable(name), holdersText(lock), ...times, String(waiters)];
 }
 
-/** Who has had it for longest, and how many more there are. */
+/** Who has had it for longest, and how many more there are, as it may be shown. */
 export function holdersText({ holders }: Pick<ListedLock, 'holders'>): string {
   const [first] = holders;
   if (!first) return '-';
-  return holders.length > 1 ? `${first.client} and ${holders.length - 1} more` : first.client;
+  const client = printable(first.client);
+  return holders.length > 1 ? `${client} and ${holders.length - 1} more` : client;
 }

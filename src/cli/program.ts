@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { LockError } from '../errors.ts';
 import { breakCommand } from './break.ts';
 import { counterCommand } from './counter.ts';
 import { demoCommand } from './demo.ts';
@@ -33,11 +34,16 @@ export async function main(args: readonly string[]): Promise<number> {
     .description('Locks that are handed over, not polled for.')
     .version(version());
   for (const make of COMMANDS) program.addCommand(make());
+  const json = isJsonWanted(args);
   for (const command of withChildren(program)) {
+    command.exitOverride();
+    if (json) {
+      command.configureOutput({ writeErr: () => {} });
+      continue;
+    }
     command
-      .exitOverride()
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'batonlock:')) });
-    command.showHelpAfterError(`Try: ${fullName(command)} --help`);
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'batonlock:')) })
+      .showHelpAfterError(`Try: ${fullName(command)} --help`);
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -45,20 +51,25 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const status = exitStatusOf(error);
     if (status === undefined) throw error;
-    if (!(error instanceof CommanderError)) tell(error, args);
+    if (json && status !== EXIT.done) tellJson(error);
+    else if (!(error instanceof CommanderError)) say(printable(messageOf(error)));
     return status;
   }
 }
 
-function tell(error: unknown, args: readonly string[]): void {
+/** Whether `--json` is among the options of ours: what comes after `--` is the command's. */
+function isJsonWanted(args: readonly string[]): boolean {
+  return (args.includes('--') ? args.slice(0, args.indexOf('--')) : args).includes('--json');
+}
+
+function tellJson(error: unknown): void {
+  const code = error instanceof LockError ? error.code : 'ERR_USAGE';
+  process.stderr.write(`${JSON.stringify({ error: { code, message: messageOf(error) } })}\n`);
+}
+
+function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const ours = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
-  if (!ours.includes('--json')) {
-    say(printable(message));
-    return;
-  }
-  const code = error instanceof Error && 'code' in error ? error.code : 'ERR_USAGE';
-  process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  return error instanceof CommanderError ? message.replace(/^error: /, '') : message;
 }
 
 function withChildren(command: Command): Command[] {

@@ -13,8 +13,11 @@ export function watchCommand(): Command {
     .argument('<name>', 'the lock');
   return withCommonOptions(command).action((name: string, options: CommonOptions) =>
     connected(options, async ({ client }) => {
+      const creator = client.creator(name);
+      // A watch waits for a server that is not there, and nobody would be told.
+      await creator.inspect();
       let before: LockState | undefined;
-      for await (const state of client.creator(name).watch()) {
+      for await (const state of creator.watch()) {
         const at = new Date().toISOString();
         if (options.json) printJson({ at, ...state });
         else print(`${styled('dim', at)}  ${changeText(before, state)}`);

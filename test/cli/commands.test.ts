@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeText } from '../../src/cli/watch.ts';
 import { LockClient } from '../../src/index.ts';
@@ -33,6 +34,18 @@ describe('batonlock ls', () => {
     expect(line2.stdout).toContain(`${ESCAPE}1mNAME`);
     expect(line2.stdout).not.toContain(`${ESCAPE}31m`);
     await lock.release();
+  }, 120_000);
+
+  it('shows escaped what a holder has put into its owner id', async () => {
+    const lock = await client.creator('hostile').acquire(60_000);
+    const redis = new Redis(server.url);
+    const record = (await redis.get('baton:{hostile}')) ?? '';
+    await redis.set('baton:{hostile}', record.replace(lock.owner, 'h\x1b[31m.1.a:1:60000'), 'KEEPTTL');
+    redis.disconnect();
+    const { status, stdout } = await run(server.url, 'ls', 'hostile');
+    expect([status, stdout]).toEqual([0, expect.stringContaining('h\\u{1b}[31m.1.a')]);
+    expect(stdout).not.toContain(ESCAPE);
+    await client.creator('hostile').forceRelease();
   }, 120_000);
 });
 
@@ -100,17 +113,21 @@ describe('batonlock break', () => {
   }, 120_000);
 
   it.each([
-    ['y', 0, false],
-    ['n', 1, true],
-    ['', 1, true],
+    ['y\n', 0, false],
+    ['n\n', 1, true],
+    ['\n', 1, true],
+    ['\x03', 1, true],
+    ['\x04', 1, true],
   ])(
-    'asks first on a terminal, and heeds the answer: "%s"',
+    'asks first on a terminal, and heeds the answer: %j',
     async (answer, status, kept) => {
       const lock = await client.creator('asked').acquire(60_000);
       await using line = startOnTerminal(server.url, 'break', 'asked');
       await line.printed('Take it from them? [y/N]');
-      line.type(`${answer}\n`);
+      line.type(answer);
       expect(await line.exit).toBe(status);
+      expect(line.stdout).toContain(kept ? 'left as it is' : 'taken from its holder');
+      expect(line.stdout).not.toMatch(/^\s+at /m);
       expect(await lock.isHeld()).toBe(kept);
       await client.creator('asked').forceRelease();
     },

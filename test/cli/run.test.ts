@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -140,6 +140,33 @@ describe('batonlock run', () => {
     await until(() => !isAlive(Number(child)), { what: 'its end' });
   }, 120_000);
 
+  it.each([
+    ['that gives way to it', (work: string) => `exec ${work}`],
+    ['that traps SIGTERM', (work: string) => `trap "exit 143" TERM; ${work}; echo more`],
+  ])(
+    'lets what a shell runs clean up, of a shell %s',
+    async (_, shell) => {
+      const file = join(folder, 'work.sh');
+      writeFileSync(file, `trap "sleep 0.3; echo clean; exit 0" TERM; ${LOOP}`);
+      await using line = start(
+        server.url,
+        'run',
+        'work',
+        '--grace',
+        '1h',
+        '--',
+        'sh',
+        '-c',
+        shell(`sh ${file}`),
+      );
+      await line.printed('ready');
+      await client.creator('work').forceRelease();
+      expect(await line.exit).toBe(76);
+      expect(line.lines.slice(1)).toEqual(['clean']);
+    },
+    120_000,
+  );
+
   it('exits with 76 when the server has lost the lease, also when the command succeeds', async () => {
     const script = 'echo ready; read line; exit 0';
     await using line = start(server.url, 'run', 'forgotten', '--ttl', '1h', '--', 'sh', '-c', script);
@@ -229,13 +256,22 @@ describe('batonlock run', () => {
     ]);
   }, 120_000);
 
-  it('says what it cannot run, as a shell does, and gives the lock back', async () => {
-    const missing = await run(server.url, 'run', 'missing', '--', 'no-such-command');
-    expect([missing.status, missing.stderr]).toEqual([
-      127,
-      expect.stringContaining('cannot run no-such-command'),
-    ]);
-    expect((await run(server.url, 'run', 'missing', '--', './README.md')).status).toBe(126);
-    expect(await isFree('missing')).toBe(true);
-  }, 120_000);
+  it.each([
+    ['what is not there', 'no-such-command', 127],
+    ['nothing', '', 127],
+    ['no program', './README.md', 126],
+    ['a file as a folder', './README.md/command', 126],
+    ['too long a name', 'x'.repeat(300), 126],
+  ])(
+    'says what it cannot run, as a shell does, and gives the lock back: %s',
+    async (_, command, status) => {
+      const line = await run(server.url, 'run', 'missing', '--', command);
+      expect([line.status, line.stderr]).toEqual([
+        status,
+        expect.stringMatching(new RegExp(`^batonlock: cannot run ${command}: .*\n$`)),
+      ]);
+      expect(await isFree('missing')).toBe(true);
+    },
+    120_000,
+  );
 });

@@ -1,7 +1,9 @@
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
+import { inspectionLines } from '../../src/cli/inspect.ts';
 import { Board, type Sort } from '../../src/cli/top/board.ts';
 import { type Choices, FIRST_CHOICES, press } from '../../src/cli/top/controls.ts';
-import { bar, frameLines, rowsIn, selectedLine, type View } from '../../src/cli/top/frame.ts';
+import { bar, breakQuestion, frameLines, rowsIn, selectedLine, type View } from '../../src/cli/top/frame.ts';
 import type { ListedLock } from '../../src/core/listing.ts';
 
 const NOW = 1_000_000;
@@ -73,10 +75,10 @@ function view(change: Partial<View> = {}): View {
 
 describe('a picture', () => {
   it('is a title, the locks as they are now, and the keys', () => {
-    const lines = frameLines(view());
+    const lines = frameLines(view({ selected: 1 }));
     expect(lines).toHaveLength(10);
     expect(lines[0]).toBe('batonlock top   1000 locks   3 waiters   2.5 handoffs/s shown   by waiters');
-    expect(lines[1]?.split(/ {2,}/)).toEqual([
+    expect(lines[1]?.trim().split(/ {2,}/)).toEqual([
       'NAME',
       'HOLDER',
       'HELD FOR',
@@ -84,7 +86,7 @@ describe('a picture', () => {
       'WAITERS',
       'HANDOFFS/S',
     ]);
-    expect(lines[2]?.split(/ {2,}/)).toEqual([
+    expect(lines[2]?.trim().split(/ {2,}/)).toEqual([
       'orders:1',
       'host.1.abc',
       '1 m 06 s',
@@ -115,6 +117,28 @@ describe('a picture', () => {
     expect(frameLines(view())[selectedLine(view())]).toContain('orders:1');
   });
 
+  it('marks the selected row, also where there are no colours', () => {
+    const marks = frameLines(view({ selected: 1 })).map((line) => line.slice(0, 2));
+    expect(marks.slice(1, 6)).toEqual(['  ', '  ', '> ', '  ', '']);
+    expect(frameLines(view({ selected: -1 })).join('')).not.toContain('>');
+  });
+
+  it.each(['orders:1', '注文'.repeat(3), '注文'.repeat(50), 'cafe\u{301} 👩‍👩‍👧'])(
+    'fills the line of the selected row up to the edge, and no further: %s',
+    (name) => {
+      const rows = [board(lock(name, 1_000, 1_000)).get(name)!];
+      for (const width of [80, 81]) {
+        const shown = view({ rows, width });
+        expect(stringWidth(frameLines(shown)[selectedLine(shown)]!)).toBe(width);
+      }
+    },
+  );
+
+  it('shows how to answer its question, however long the name', () => {
+    const [question] = frameLines(view({ width: 80, message: breakQuestion('x'.repeat(60)) })).slice(-1);
+    expect(question).toContain('Break it? [y/N]');
+  });
+
   it('has bars that are full, empty, or in between', () => {
     expect([1, 0.5, 0, -1, 7, Number.NaN].map(bar)).toEqual([
       '██████████',
@@ -124,6 +148,19 @@ describe('a picture', () => {
       '██████████',
       '░░░░░░░░░░',
     ]);
+  });
+});
+
+describe('all about one lock', () => {
+  it.each([80, 40, 12])('is cut in its name first: %d columns', (width) => {
+    const [title] = inspectionLines(lock('注文'.repeat(30), 1_000, 1_000, 2), width);
+    expect(stringWidth(title!)).toBeLessThanOrEqual(width);
+    expect(title).toContain(': held, 2 waiters'.slice(0, width - 1));
+  });
+
+  it('shows the whole name where it fits', () => {
+    const [title] = inspectionLines(lock('orders:1', 1_000, 1_000, 1), 80);
+    expect(title).toBe('orders:1: held, 1 waiter');
   });
 });
 

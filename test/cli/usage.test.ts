@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { connected } from '../../src/cli/connection.ts';
 import { parseDuration, showDuration } from '../../src/cli/duration.ts';
 import { main } from '../../src/cli/program.ts';
 import { freePort } from '../support/free-port.ts';
-import { run } from './command-line.ts';
+import { run, start } from './command-line.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -35,6 +37,10 @@ describe('the command line', () => {
       says: /'30' is invalid. It must be a duration such as 500ms/,
     },
     {
+      args: ['run', 'job', '--wait', '30d', '--', 'true'],
+      says: /^batonlock: option '--wait <duration>' argument '30d' is invalid. It must be at most/,
+    },
+    {
       args: ['run', 'job', '--ttl', '5ms', '--', 'true'],
       says: /^batonlock: ttl must be an integer of 10 …/,
     },
@@ -53,22 +59,53 @@ describe('the command line', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
+  it.each([
+    { args: ['inspect', '--json'], message: /^missing required argument 'name'$/ },
+    { args: ['nosuch', '--json'], message: /^unknown command 'nosuch'$/ },
+    {
+      args: ['run', 'job', '--json', '--wait', '1', '--', 'true'],
+      message: /^option '--wait <duration>' arg/,
+    },
+    { args: ['counter', '--json'], message: /^unknown option '--json'$/ },
+    { args: ['break', 'job', '--json'], message: /^there is no terminal to ask on/ },
+    { args: ['inspect', '', '--json'], message: /^name must be/, code: 'ERR_LOCK_ARGUMENT' },
+  ])('says why as JSON, if asked to: $args', async ({ args, message, code = 'ERR_USAGE' }) => {
+    const { status, stdout, stderr } = await runHere('memory:', ...args);
+    expect([status, stdout]).toEqual([64, '']);
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code, message: expect.stringMatching(message) as string },
+    });
+  });
+
+  it('leaves the --json of a command that it runs to that', async () => {
+    const { stderr } = await runHere('memory:', 'run', 'job', '--wait', '1', '--', 'true', '--json');
+    expect(stderr).toMatch(/^batonlock: option '--wait/);
+  });
+
   it('takes no server for granted', async () => {
     const { status, stderr } = await runHere('', 'ls');
     expect([status, stderr]).toEqual([64, expect.stringContaining('by --url or in BATON_URL')]);
   });
 
-  it.each([['inspect', 'job'], ['ls'], ['run', 'job', '--', 'true']])(
+  it.each([
+    ['inspect', 'job'],
+    ['ls'],
+    ['watch', 'job'],
+    ['counter', 'wait', 'batch'],
+    ['counter', 'wait', 'batch', '--wait', '1s'],
+    ['run', 'job', '--', 'true'],
+  ])(
     'exits with 69 when the server cannot be asked, without the password: %s',
     async (...args) => {
       const url = `redis://user:secret@127.0.0.1:${await freePort()}`;
-      const { status, stderr } = await run(url, ...args);
-      expect([status, stderr]).toEqual([
+      await using line = start(url, ...args);
+      expect([await line.exit, line.stderr]).toEqual([
         69,
         expect.stringMatching(/^batonlock: Redis does not answer: .*ECONNREFUSED/),
       ]);
-      expect(stderr).not.toContain('secret');
+      expect(line.stderr).not.toContain('secret');
     },
+    60_000,
   );
 
   it('exits with 69 where the engine cannot list, and tells it as JSON if asked to', async () => {
@@ -94,6 +131,32 @@ describe('the command line', () => {
   }, 120_000);
 });
 
+describe('what the commands work with', () => {
+  it('tells what has gone wrong before its connections are ended, which can take long', async () => {
+    let ending = false;
+    const failing = connected({ url: 'memory:' }, async ({ client }) => {
+      vi.spyOn(client, 'close').mockImplementation(() => {
+        ending = true;
+        return new Promise(() => {});
+      });
+      throw new Error('nobody answers');
+    });
+    await expect(failing).rejects.toThrow('nobody answers');
+    expect(ending).toBe(true);
+  });
+
+  it('has ended its connections when it is done', async () => {
+    let ended = false;
+    await connected({ url: 'memory:' }, async ({ client }) => {
+      vi.spyOn(client, 'close').mockImplementation(async () => {
+        await setImmediate();
+        ended = true;
+      });
+    });
+    expect(ended).toBe(true);
+  });
+});
+
 describe('a duration', () => {
   it.each([
     ['500ms', 500],
@@ -103,6 +166,7 @@ describe('a duration', () => {
     ['2h', 7_200_000],
     ['1d', 86_400_000],
     ['0s', 0],
+    ['2147483647ms', 2_147_483_647],
   ])('is read with its unit: %s', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
@@ -111,6 +175,13 @@ describe('a duration', () => {
     'is nothing else: "%s"',
     (text) => {
       expect(() => parseDuration(text)).toThrow('It must be a duration');
+    },
+  );
+
+  it.each(['25d', '597h', '2147483648ms', '999999999999999d'])(
+    'is none that a timer cannot wait: "%s"',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow('It must be at most 2147483647ms');
     },
   );
 

@@ -27,6 +27,8 @@ export interface View {
 /** Lines that are no rows: the title, the heads and the last one. */
 const OTHER_LINES = 3;
 const BAR_WIDTH = 10;
+/** Before the row that is selected: inverse does not show where there are no colours. */
+const MARK = '> ';
 const KEYS = '↑↓ select  s sort  r reverse  i inspect  b break  q quit';
 
 const COLUMNS: readonly Column[] = [
@@ -46,15 +48,29 @@ export function rowsIn(height: number): number {
 /** The picture, as one line of plain text for each line of the terminal. */
 export function frameLines(view: View): string[] {
   const { width, height, inspection, message = KEYS } = view;
-  const body = inspection ? inspection.map((line) => cut(line, width)) : bodyLines(view);
+  const body = inspection ? inspection.map((line) => cut(line, width)) : markedLines(view);
   const room = Math.max(0, height - 2);
   const filled = Array.from({ length: room }, (_, index) => body[index] ?? '');
   return [cut(titleOf(view), width), ...filled, cut(message, width)];
 }
 
+/** What is asked before a lock is broken; what answers it comes first, since a long name is cut. */
+export function breakQuestion(name: string): string {
+  return `Break it? [y/N] Whoever holds it may still be at work: ${printable(name)}`;
+}
+
 /** In which line of the picture the selected row is; −1 if it is in none. */
 export function selectedLine({ selected, inspection }: View): number {
   return selected < 0 || inspection ? -1 : selected + 2;
+}
+
+/** The rows with their heads; the one that is selected is marked, and as wide as the terminal. */
+function markedLines(view: View): string[] {
+  const { width } = view;
+  return bodyLines({ ...view, width: width - MARK.length }).map((line, index) => {
+    if (index + 1 === selectedLine(view)) return toWidth(MARK + line, width);
+    return cut(' '.repeat(MARK.length) + line, width);
+  });
 }
 
 /** The rows alone, with their heads. */
@@ -81,7 +97,7 @@ function cellsOf(row: Row, rate: number, now: number): string[] {
   const { name, lock, grantedAt, endsAt, ttlMs, waiters } = row;
   const held = Number.isFinite(grantedAt) ? showDuration(now - grantedAt) : '-';
   const left = Number.isFinite(endsAt) ? leftText(endsAt - now, ttlMs) : '-';
-  return [printable(name), printable(holdersText(lock)), held, left, String(waiters), showRate(rate)];
+  return [printable(name), holdersText(lock), held, left, String(waiters), showRate(rate)];
 }
 
 function leftText(leftMs: number, ttlMs: number): string {

@@ -7,7 +7,7 @@ import { inspectionLines } from '../inspect.ts';
 import { styled } from '../output.ts';
 import { printable } from '../text.ts';
 import { FIRST_CHOICES, press } from './controls.ts';
-import { frameLines, rowsIn, selectedLine, type View } from './frame.ts';
+import { breakQuestion, frameLines, rowsIn, selectedLine, type View } from './frame.ts';
 import type { Survey } from './survey.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
@@ -78,7 +78,7 @@ export class LiveTop {
     const view = this.#view();
     const chosen = selectedLine(view);
     const lines = frameLines(view).map((line, index) => {
-      if (index === chosen) return styled('inverse', line.padEnd(view.width));
+      if (index === chosen) return styled('inverse', line);
       return index === 0 || (index === 1 && !view.inspection) ? styled('bold', line) : line;
     });
     // Drawn over what is there, in one write, so that nothing flickers.
@@ -93,7 +93,7 @@ export class LiveTop {
     const rows = this.#survey.rows(shown.names);
     const lock = inspected === undefined ? undefined : board.get(inspected)?.lock;
     const free = { name: inspected ?? '', capacity: 1, holders: [], waiters: 0 };
-    const question = doomed && `Whoever holds ${printable(doomed)} may still be at work. Break it? [y/N]`;
+    const question = doomed === undefined ? undefined : breakQuestion(doomed);
     return {
       rows,
       selected: rows.findIndex(({ name }) => name === selected),
