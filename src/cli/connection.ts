@@ -36,7 +36,8 @@ export async function connected<T>(
     await client.close();
     return result;
   } catch (error) {
-    void client.close();
+    // What it may fail with is no news after that.
+    client.close().catch(() => {});
     throw error;
   }
 }
