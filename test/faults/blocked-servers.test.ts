@@ -134,3 +134,45 @@ it('row 34: a release that the server refuses until the TTL has passed rejects w
   await redis.config('SET', 'min-replicas-to-write', '0');
   await (await creator.acquire(TTL, WAIT)).release();
 });
+
+it.each(REFUSALS)(
+  'row 34: nobody is told of units that the server then refuses to hand on: %s',
+  async (code, begin, end) => {
+    const { read, write } = client.readWriteLock('refused');
+    const writer = await write.acquire(TTL);
+    let settled = false;
+    const waiting = read.acquire(TTL, WAIT).finally(() => {
+      settled = true;
+    });
+    await until(async () => (await read.inspect()).waiters === 1, { what: 'the reader' });
+    await begin();
+    await expect(writer.downgrade()).rejects.toThrow(code);
+    const { holders, waiters } = await read.inspect();
+    expect(holders).toMatchObject([{ owner: writer.owner, units: writer.units }]);
+    expect(waiters).toBe(1);
+    expect(settled).toBe(false);
+    await end();
+    await writer.downgrade();
+    // A message of the refused grant, read only now, would have told of another fence.
+    const { owner, fencingToken } = await waiting;
+    expect((await read.inspect()).holders).toMatchObject([
+      { owner: writer.owner, units: 1 },
+      { owner, fencingToken },
+    ]);
+  },
+);
+
+it('row 34: units are handed on also when the server is out of memory', async () => {
+  const semaphore = client.semaphore('full', 2);
+  const [first, second] = [await semaphore.acquire(TTL), await semaphore.acquire(TTL)];
+  const waiting = semaphore.acquire(TTL, WAIT);
+  await until(async () => (await semaphore.inspect()).waiters === 1, { what: 'the waiter' });
+  await redis.config('SET', 'maxmemory', '1');
+  const releasing = first.release();
+  const { owner, fencingToken } = await waiting;
+  expect((await semaphore.inspect()).holders).toMatchObject([
+    { owner: second.owner },
+    { owner, fencingToken },
+  ]);
+  await releasing;
+});

@@ -174,28 +174,27 @@ local line, mine, dropped = nobody and 'empty' or 'waiting', false, 0
 while used < capacity and not nobody do
   -- Where all units are there, the head gets what it wants.
   local all = used == 0
-  local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0)
+  local head = all and redis.call('ZPOPMIN', KEYS[2]) or redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
   local waiter = head[1]
   if not waiter then
     line = 'empty'
     break
   end
   local client, ttl, units = string.match(waiter, '^([^:]+):[^:]+:(%d+):(%d+)$')
+  local fits = client and used + units <= capacity
+  if client and not fits and not all then break end
+  -- Out of the line before it is told: a server that refuses to write refuses that, so nobody hears of a grant that is none.
+  if not all then redis.call('ZREM', KEYS[2], waiter) end
   local told = 0
-  if client and used + units <= capacity then
+  if fits then
     told = lend(waiter, ttl, units, waiter ~= self and inboxes .. client)
     if not told then
-      if all then
-        redis.call('ZADD', KEYS[2], head[2], waiter)
-        redis.call('PEXPIRE', KEYS[2], queueTtl)
-      end
+      redis.call('ZADD', KEYS[2], head[2], waiter)
+      redis.call('PEXPIRE', KEYS[2], queueTtl)
       line = 'denied'
       break
     end
-  elseif client and not all then
-    break
   end
-  if not all then redis.call('ZREM', KEYS[2], waiter) end
   if told == 0 then dropped = dropped + 1 elseif waiter == self then mine = true end
   if dropped == 1000 then
     line = 'more'
