@@ -110,6 +110,17 @@ it('what a lost record has left in the hash is nobody’s', async () => {
   expect((await redis.hkeys(HOLDERS)).sort()).toEqual([`me:1:${TTL}:1`, `you:1:${TTL}:1`]);
 });
 
+it('what has run out before the name was a mutex for a while is nobody’s', async () => {
+  for (const owner of ['a', 'b', 'c']) await acquire(owner, 1, 15);
+  await ended(0);
+  const mutex = await client.creator('shared').acquire(TTL);
+  await mutex.release();
+  await acquire('d', 1);
+  await acquire('e', 2);
+  for (const owner of ['a', 'b', 'c']) expect(await run('releaseShare', `${owner}:1:15:1`)).toBe(0);
+  expect(await acquire('f', 1)).toEqual(expect.stringMatching(/^queued /));
+});
+
 it('holders that come in together, when all others have run out, are kept no longer than they may', async () => {
   await acquire('one', 1);
   await acquire('two', 2);

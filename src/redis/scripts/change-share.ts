@@ -13,7 +13,7 @@ ${FIND}
 ${PUT}
 local owner = ARGV[1]
 local leaseEnd, grantedFence, units = find(owner)
-if not leaseEnd or leaseEnd <= ms then return 0 end
+if not leaseEnd then return 0 end
 `;
 
 /**

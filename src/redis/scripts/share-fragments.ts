@@ -86,15 +86,18 @@ if ms >= soonest then
 end
 `;
 
-/** `find(owner)` answers the end of its lease, its fence and its units; nil if it has none. Needs PARSE_SHARES. */
+/** `find(owner)` answers the end of its lease, its fence and its units; nil if it has none that lasts. Needs PARSE_SHARES. */
 export const FIND = `
 local function find(owner)
+  local leaseEnd, fenceText, units
   if sole then
-    if sole == owner then return soonest, digits, used end
+    if sole == owner then leaseEnd, fenceText, units = soonest, digits, used end
   elseif used > 0 then
-    local leaseEnd, fenceText, units = string.match(redis.call('HGET', KEYS[3], owner) or '', '^(%d+) (%d+) (%d+)$')
-    if leaseEnd then return tonumber(leaseEnd), fenceText, tonumber(units) end
+    leaseEnd, fenceText, units = string.match(redis.call('HGET', KEYS[3], owner) or '', '^(%d+) (%d+) (%d+)$')
   end
+  leaseEnd = tonumber(leaseEnd)
+  -- While the name was that of a mutex nobody swept the hash: the leases there are nobody's, and their units not counted.
+  if leaseEnd and leaseEnd > ms then return leaseEnd, fenceText, tonumber(units) end
 end
 `;
 
