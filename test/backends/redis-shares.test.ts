@@ -184,7 +184,7 @@ describe('a resent command', () => {
     const fence = await ask('me:1:60000:2', 2);
     const granted = expect.stringMatching(new RegExp(`^granted ${String(fence)} \\d+$`));
     expect(await ask('me:1:60000:2', 2)).toEqual(granted);
-    expect(await redis.get(RECORD)).toMatch(/^\d{16}o\d{13} 3 2 me:1:60000:2$/);
+    expect(await redis.get(RECORD)).toMatch(/^\d{16}o\d{13} 3 2 60000 me:1:60000:2$/);
     // And not alone.
     await ask('you:1:60000:1', 1);
     expect(await ask('me:1:60000:2', 2)).toEqual(granted);
@@ -210,7 +210,9 @@ describe('a sole lease', () => {
   it('stands in the record, until another comes beside it', async () => {
     const [one, two] = semaphores(3);
     const first = await one.acquire(TTL);
-    expect(await redis.get(RECORD)).toMatch(new RegExp(`^${first.fencingToken}o\\d{13} 3 1 ${first.owner}$`));
+    expect(await redis.get(RECORD)).toMatch(
+      new RegExp(`^${first.fencingToken}o\\d{13} 3 1 ${TTL} ${first.owner}$`),
+    );
     expect(await redis.exists(HOLDERS)).toBe(0);
     await first.refresh(2 * TTL);
     const second = await two.acquire(TTL, WAIT, { units: 2 });

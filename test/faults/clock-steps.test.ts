@@ -4,6 +4,7 @@ import { type Lock, LockClient, type LockCreator, redisBackend } from '../../src
 import { ask } from '../support/ask.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { scripts } from '../support/scripts.ts';
 import { type SteppedClock, steppedClock } from '../support/stepped-clock.ts';
 import { until } from '../support/wait.ts';
 import { SplitRedis } from './split-redis.ts';
@@ -37,9 +38,18 @@ afterEach(async () => {
 
 /** The lock, as a client of its own has it. */
 function creatorOn(source: Redis | string = server.url, safetyNet = 30_000): LockCreator {
+  return clientOn(source, safetyNet).creator('stepped');
+}
+
+/** The semaphore, as a client of its own has it. */
+function semaphoreOn(capacity = 2): LockCreator {
+  return clientOn().semaphore('stepped', capacity);
+}
+
+function clientOn(source: Redis | string = server.url, safetyNet = 30_000): LockClient {
   const client = new LockClient(redisBackend(source, { safetyNet }));
   endings.push(() => client.close());
-  return client.creator('stepped');
+  return client;
 }
 
 /** As `creatorOn`, but messages come through the proxy. */
@@ -184,6 +194,73 @@ describe('row 15: the clock of the server is set back', () => {
     expect(await lock.isHeld()).toBe(true);
     await lock.refresh(300);
     await other.acquire(TTL, WAIT);
+    expect(lock.remaining).toBe(0);
+  });
+
+  it('does not make a server vote for a crashed holder for as much longer', async () => {
+    const vote = (owner: string, ttl: number, fence: number) =>
+      redis.eval(scripts.adopt.lua, 2, 'baton:{vote}', 'baton:{vote}:queue', owner, ttl, `${fence}`);
+    const fence = Date.now() * 1_000 + HOUR;
+    expect(await vote('crashed:1:1500', 1_500, fence)).toBe(1);
+    await step(-HOUR);
+    expect(await vote('next:1:60000', TTL, fence + 1)).toMatch(/^held \d+ crashed:1:1500$/);
+    await until(async () => (await vote('next:1:60000', TTL, fence + 1)) === 1, { what: 'the vote' });
+  });
+
+  it.each([1, 2])(
+    'keeps the units of %i crashed holders no longer than their TTL from anybody',
+    async (count) => {
+      const crashed = semaphoreOn();
+      for (let i = 0; i < count; i++) await crashed.acquire(1_500, WAIT, { units: 2 / count });
+      await step(-HOUR);
+      const semaphore = semaphoreOn();
+      const next = await until(() => semaphore.tryAcquire(TTL, { units: 2 }), {
+        what: 'the units to be free',
+      });
+      await expectTrue(next, semaphore);
+    },
+  );
+
+  it('does not make who waits for units of crashed holders wait for as much longer', async () => {
+    const crashed = semaphoreOn();
+    const locks = [await crashed.acquire(1_500), await crashed.acquire(1_000)];
+    const semaphore = semaphoreOn();
+    const waiting = semaphore.acquire(TTL, 10_000, { units: 2 });
+    await queued(semaphore, 1);
+    await step(-HOUR);
+    await expectTrue(await waiting, semaphore);
+    expect(locks.map(({ remaining }) => remaining)).toEqual([0, 0]);
+  });
+
+  it.each([1, 2])(
+    'cuts no share of %i that was refreshed for longer than it was acquired for',
+    async (count) => {
+      const semaphore = semaphoreOn();
+      const locks = [];
+      for (let i = 0; i < count; i++) {
+        locks.push(await semaphore.acquire(300, WAIT, { units: 2 / count }));
+        await locks[i]!.refresh(TTL);
+      }
+      await step(-HOUR);
+      const other = semaphoreOn();
+      await expect(other.acquire(300, 1_000)).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+      const { holders } = await semaphore.inspect();
+      expect(holders).toMatchObject(locks.map(({ owner }) => ({ owner })));
+      for (const [index, { remainingTtl }] of holders.entries()) {
+        expect(remainingTtl).toBeGreaterThan(locks[index]!.remaining);
+        expect(remainingTtl).toBeLessThanOrEqual(TTL);
+      }
+    },
+  );
+
+  it('makes no lease longer of which some units were given back only then', async () => {
+    const crashed = semaphoreOn(3);
+    await crashed.acquire(1_500);
+    const lock = await crashed.acquire(1_500, WAIT, { units: 2 });
+    await step(-HOUR);
+    await lock.downgrade();
+    const semaphore = semaphoreOn(3);
+    await expectTrue(await semaphore.acquire(TTL, 10_000, { units: 3 }), semaphore);
     expect(lock.remaining).toBe(0);
   });
 });

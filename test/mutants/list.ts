@@ -147,9 +147,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'who crashed has its lease for as long as the clock was set back',
-    file: ACQUIRE,
+    file: FRAGMENTS,
     code: 'if length and leaseEnd - ms > length then',
     instead: 'if false then',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'who crashed has its units for as long as the clock was set back',
+    file: 'redis/scripts/share-fragments.ts',
+    code: 'local swept = ms >= soonest or latest - ms > longest',
+    instead: 'local swept = ms >= soonest',
     tests: [CLOCK_STEPS],
   },
   {

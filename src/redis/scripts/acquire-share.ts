@@ -30,8 +30,9 @@ if mutex then return 'capacity 1' end
 local place = mode ~= 'try' and mode
 local last = (not record or #record > 16) and redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES') or {}
 -- The common case under contention: somebody else has so much that there is not enough left, and nobody can be served.
-if mode or not sole or sole == self or soonest <= ms or capacity ~= wanted or used + units <= capacity then
-  local fenceBefore, usedBefore, soonestBefore = fence, used, soonest
+if mode or not sole or sole == self or capacity ~= wanted or used + units <= capacity
+  or soonest <= ms or latest - ms > longest then
+  local fenceBefore = fence
   -- Without a record there are no leases, as for a mutex.
   if not record then redis.call('DEL', KEYS[3]) end
   ${SWEEP}
@@ -65,8 +66,8 @@ if mode or not sole or sole == self or soonest <= ms or capacity ~= wanted or us
     if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
     return fence
   end
-  -- A lease has ended, or somebody was served.
-  if fence ~= fenceBefore or used ~= usedBefore or soonest ~= soonestBefore then save() end
+  -- A lease has ended, or ends earlier, or somebody was served.
+  if swept or fence ~= fenceBefore then save() end
   if mode == 'try' then return false end
 end
 local lost = ''

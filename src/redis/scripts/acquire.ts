@@ -3,6 +3,7 @@ import { Script } from '../script.ts';
 import {
   DENIED,
   declareConstants,
+  END_IN_TIME,
   FOREIGN,
   HAND_OVER,
   lineUp,
@@ -13,7 +14,6 @@ import {
   REFUSE_OLD,
   SAVE_RECORD,
   type ScriptConstants,
-  ttlIn,
 } from './fragments.ts';
 import { LOOK_AT_SHARES } from './share-fragments.ts';
 
@@ -22,24 +22,6 @@ const TAKE_OVER_SHARES = `
 ${LOOK_AT_SHARES}
 if inUse then return 'capacity ' .. shareCapacity end
 mark = (mark == 'O' or mark == 'S') and 'w' or ' '
-`;
-
-/** A lease that ends within so many ms is not looked at more closely: that would cost everybody who gets in line. */
-const LONG_MS = 60_000;
-
-/**
- * From when somebody else finds it in the way, a lease has no more than its TTL left. It says so itself, unless the server's
- * clock was set back: then who crashed would hold the lock for as much longer. A live holder loses nothing by that, since it
- * counts its TTL from before that moment. What ends within the TTL that is asked for, and a minute, is left as it is.
- */
-const END_IN_TIME = `
-if leaseEnd - ms > math.min(ttl, ${LONG_MS}) and string.sub(record, 31, 31) == ' ' then
-  local length = ${ttlIn('holder')}
-  if length and leaseEnd - ms > length then
-    leaseEnd = ms + length
-    redis.call('SETRANGE', KEYS[1], 17, string.format('%.0f', leaseEnd))
-  end
-end
 `;
 
 /**

@@ -2,6 +2,7 @@ import { isFence } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   declareConstants,
+  END_IN_TIME,
   FOREIGN,
   parseRecord,
   READ_RECORD,
@@ -30,7 +31,10 @@ ${parseRecord(`return ${FOREIGN}`)}
 ${declareConstants(constants)}
 local owner, ttl, proposed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 ${READ_TIME}
-if leaseEnd > ms and holder ~= owner then return string.format('held %.0f ', leaseEnd - ms) .. holder end
+if leaseEnd > ms and holder ~= owner then
+  ${END_IN_TIME}
+  return string.format('held %.0f ', leaseEnd - ms) .. holder
+end
 if fence > proposed or (fence == proposed and holder ~= owner) then return string.format('behind %.0f', fence) end
 ${SAVE_RECORD}
 -- A queue can outlive a record that was evicted.

@@ -2,13 +2,14 @@ import { Script } from '../script.ts';
 import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
 import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
-/** Finds the lease of `owner`; answers 0 when there is none. */
+/** Finds the lease of `owner`, among those that have not ended; answers 0 when there is none. */
 const FIND_LEASE = `
 ${READ_RECORD}
 local mark = record and string.sub(record, 17, 17)
 if not ${IS_OF_SHARES} then return 0 end
 ${READ_TIME}
 ${PARSE_SHARES}
+${SWEEP}
 ${FIND}
 ${PUT}
 local owner = ARGV[1]
@@ -30,8 +31,13 @@ export function refreshShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-leaseEnd = ms + tonumber(ARGV[2])
-if sole then soonest, latest = leaseEnd, leaseEnd else put(owner, leaseEnd, grantedFence, units) end
+local ttl = tonumber(ARGV[2])
+leaseEnd = ms + ttl
+if sole then
+  soonest, latest, longest = leaseEnd, leaseEnd, ttl
+else
+  put(owner, leaseEnd, grantedFence, units)
+end
 ${SAVE}
 return 1
 `,
@@ -54,7 +60,6 @@ export function downgradeShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-${SWEEP}
 local kept = math.min(tonumber(ARGV[2]), units)
 used = used - (units - kept)
 if not sole then put(owner, leaseEnd, grantedFence, kept) end

@@ -108,6 +108,25 @@ export function ttlIn(owner: string): string {
   return `tonumber(string.match(${owner}, '^[^:]*:[^:]*:(%d+)'))`;
 }
 
+/** A lease that ends within so many ms is not looked at more closely: that would cost everybody who gets in line. */
+const LONG_MS = 60_000;
+
+/**
+ * From when somebody else finds it in the way, a lease has no more than its TTL left. It says so itself, unless the server's
+ * clock was set back: then who crashed would hold the lock for as much longer. A live holder loses nothing by that, since it
+ * counts its TTL from before that moment. What ends within the TTL that is asked for, and a minute, is left as it is.
+ * Needs RECORD_FIELDS, READ_TIME, and `ttl`, which is asked for.
+ */
+export const END_IN_TIME = `
+if leaseEnd - ms > math.min(ttl, ${LONG_MS}) and string.sub(record, 31, 31) == ' ' then
+  local length = ${ttlIn('holder')}
+  if length and leaseEnd - ms > length then
+    leaseEnd = ms + length
+    redis.call('SETRANGE', KEYS[1], 17, string.format('%.0f', leaseEnd))
+  end
+end
+`;
+
 /**
  * Puts an owner id in line: where it was, if it says by `place` that it had one, else strictly after everybody, also when two
  * arrive in one µs or the server's clock was set back. `last` is who is the last in line, with the score. `arrival` is then its

@@ -110,6 +110,6 @@ function leasesIn(record: string): Leases | undefined {
 
 const STATE = /^(\d{1,16}) (\d{1,15}) (.*)$/;
 const MUTEX = /^(\d{16})(?:[ qw](\d{1,15})[ +](\S+))?$/;
-const SOLE = /^(\d{16})[oO](\d{1,15}) (\d{1,10}) (\d{1,10}) (\S+)$/;
-const SHARES = /^\d{16}[sS](\d{1,10}) \d+ \d+ \d+ \d+(.*)$/;
+const SOLE = /^(\d{16})[oO](\d{1,15}) (\d{1,10}) (\d{1,10}) \d+ (\S+)$/;
+const SHARES = /^\d{16}[sS](\d{1,10}) \d+ \d+ \d+ \d+ \d+(.*)$/;
 const SHARE = / (\S+) (\d{1,15}) (\d{1,16}) (\d{1,10})/g;

@@ -19,14 +19,14 @@ export const NEVER = 9_999_999_999_999;
 export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark == 'S')";
 
 /**
- * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <owner>` with the mark `o` for a sole lease,
- * which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until>` with the mark `s` for a hash: `used`
- * are the units that are out, no lease ends before `soonest` nor after `latest`, and the holders are kept `until` then. Large
- * marks say that somebody may be watching. `digits` are those of the fence. Any other record is that of a mutex: `mutex` says
- * whether that is in use. Needs READ_TIME.
+ * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <longest> <owner>` with the mark `o` for a
+ * sole lease, which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until> <longest>` with the mark `s` for
+ * a hash: `used` are the units that are out, no lease ends before `soonest` nor after `latest`, and the holders are kept `until`
+ * then. Of no lease was there more than `longest` left, in ms, when it was written. Large marks say that somebody may be watching.
+ * `digits` are those of the fence. Any other record is that of a mutex: `mutex` says whether that is in use. Needs READ_TIME.
  */
 export const PARSE_SHARES = `
-local fence, digits, watched, capacity, used, soonest, latest, keptUntil = 0, '0', false, 0, 0, ${NEVER}, 0, 0
+local fence, digits, watched, capacity, used, soonest, latest, keptUntil, longest = 0, '0', false, 0, 0, ${NEVER}, 0, 0, 0
 local sole, mutex
 if record then
   digits = string.sub(record, 1, 16)
@@ -37,13 +37,14 @@ if record then
   if not known then
     return ${FOREIGN}
   elseif mark == 'o' or mark == 'O' then
-    local c, u
-    c, u, sole = string.match(record, '^(%d+) (%d+) (%S+)$', 32)
-    capacity, used, soonest = tonumber(c), tonumber(u), tonumber(string.sub(record, 18, 30))
+    local c, u, m
+    c, u, m, sole = string.match(record, '^(%d+) (%d+) (%d+) (%S+)$', 32)
+    capacity, used, longest, soonest = tonumber(c), tonumber(u), tonumber(m), tonumber(string.sub(record, 18, 30))
     latest, known = soonest, capacity and soonest
   elseif mark == 's' or mark == 'S' then
-    local c, u, s, l, t = string.match(record, '^(%d+) (%d+) (%d+) (%d+) (%d+)$', 18)
-    capacity, used, soonest, latest, keptUntil = tonumber(c), tonumber(u), tonumber(s), tonumber(l), tonumber(t)
+    local c, u, s, l, t, m = string.match(record, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$', 18)
+    capacity, used, soonest, latest = tonumber(c), tonumber(u), tonumber(s), tonumber(l)
+    keptUntil, longest = tonumber(t), tonumber(m)
     known = capacity
   elseif mark ~= '' then
     local leaseEnd = tonumber(string.sub(record, 18, 30))
@@ -59,30 +60,45 @@ export const LOOK_AT_SHARES = `
 local shareCapacity, used, latest
 if mark == 'o' or mark == 'O' then
   latest = string.sub(record, 18, 30)
-  shareCapacity, used = string.match(record, '^(%d+) (%d+) %S+$', 32)
+  shareCapacity, used = string.match(record, '^(%d+) (%d+) %d+ %S+$', 32)
 else
-  shareCapacity, used, latest = string.match(record, '^(%d+) (%d+) %d+ (%d+) %d+$', 18)
+  shareCapacity, used, latest = string.match(record, '^(%d+) (%d+) %d+ (%d+) %d+ %d+$', 18)
 end
 latest = tonumber(latest)
 known = shareCapacity and latest
 local inUse = known and ((tonumber(used) > 0 and latest > ms) or redis.call('EXISTS', KEYS[2]) == 1)
 `;
 
-/** Forgets the leases that have ended. Needs PARSE_SHARES. */
+/**
+ * Forgets the leases that have ended. Says in `swept` whether there may have been any, or too much is left of one: then the clock
+ * of the server was set back, and who crashed would hold its units for as much longer. No more is left of any from now on than
+ * was when they were written; a live holder loses nothing by that, since it counts from before then. Needs PARSE_SHARES.
+ */
 export const SWEEP = `
-if ms >= soonest then
-  local all, over = sole and {} or redis.call('HGETALL', KEYS[3]), {}
-  used, soonest, latest, sole = 0, ${NEVER}, 0, nil
-  for i = 1, #all, 2 do
-    local leaseEnd, units = string.match(all[i + 1], '^(%d+) %d+ (%d+)$')
-    leaseEnd = tonumber(leaseEnd)
-    if leaseEnd <= ms then
-      over[#over + 1] = all[i]
-    else
-      used, soonest, latest = used + units, math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
+local swept = ms >= soonest or latest - ms > longest
+if swept then
+  local lastEnd = ms + longest
+  if sole and soonest > ms then
+    soonest, latest = lastEnd, lastEnd
+  else
+    local all, over = sole and {} or redis.call('HGETALL', KEYS[3]), {}
+    used, soonest, latest, sole = 0, ${NEVER}, 0, nil
+    for i = 1, #all, 2 do
+      local leaseEnd, rest, units = string.match(all[i + 1], '^(%d+)( %d+ (%d+))$')
+      leaseEnd = tonumber(leaseEnd)
+      if leaseEnd <= ms then
+        over[#over + 1] = all[i]
+      else
+        if leaseEnd > lastEnd then
+          leaseEnd = lastEnd
+          redis.call('HSET', KEYS[3], all[i], string.format('%.0f', leaseEnd) .. rest)
+        end
+        used, soonest, latest = used + units, math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
+      end
     end
+    for i = 1, #over, 1000 do redis.call('HDEL', KEYS[3], unpack(over, i, math.min(i + 999, #over))) end
+    longest = latest - ms
   end
-  for i = 1, #over, 1000 do redis.call('HDEL', KEYS[3], unpack(over, i, math.min(i + 999, #over))) end
 end
 `;
 
@@ -105,7 +121,7 @@ end
 export const PUT = `
 local function put(owner, leaseEnd, fenceText, units)
   redis.call('HSET', KEYS[3], owner, string.format('%.0f %s %d', leaseEnd, fenceText, units))
-  soonest, latest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd)
+  soonest, latest, longest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd), math.max(longest, leaseEnd - ms)
   if leaseEnd > keptUntil then
     keptUntil = leaseEnd + retention
     redis.call('PEXPIRE', KEYS[3], string.format('%.0f', keptUntil - ms))
@@ -124,7 +140,7 @@ local function lend(owner, ttl, units, inbox)
     local leaseEnd = ms + ttl
     if used == 0 then
       -- What is left in the hash is about to go.
-      sole, soonest, latest, keptUntil = owner, leaseEnd, leaseEnd, 0
+      sole, soonest, latest, keptUntil, longest = owner, leaseEnd, leaseEnd, 0, leaseEnd - ms
     else
       if sole then
         put(sole, soonest, digits, used)
@@ -145,12 +161,12 @@ end
 export const SAVE = `
 local text, state = digits, ''
 -- The hash goes with its last holder.
-if used == 0 then soonest, latest, keptUntil = ${NEVER}, 0, 0 end
+if used == 0 then soonest, latest, keptUntil, longest = ${NEVER}, 0, 0, 0 end
 if used > 0 and sole then
-  text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d ', soonest, capacity, used) .. sole
+  text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d %d ', soonest, capacity, used, longest) .. sole
 elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
   text = text .. (watched and 'S' or 's')
-    .. string.format('%d %d %.0f %.0f %.0f', capacity, used, soonest, latest, keptUntil)
+    .. string.format('%d %d %.0f %.0f %.0f %d', capacity, used, soonest, latest, keptUntil, longest)
   if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
 end
 if watched then
