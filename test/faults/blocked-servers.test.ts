@@ -176,3 +176,25 @@ it('row 34: units are handed on also when the server is out of memory', async ()
   ]);
   await releasing;
 });
+
+it.each(['mutex', 'semaphore'])(
+  'row 34: nobody who watches is shown a grant that is refused: %s',
+  async (kind) => {
+    const creator = kind === 'mutex' ? client.creator('watched') : client.semaphore('watched', 2);
+    const seen: (number | undefined)[] = [];
+    const watching = (async () => {
+      for await (const { holders } of creator.watch()) {
+        seen.push(holders[0]?.fencingToken);
+        if (seen.length > 1 && holders.length === 0) return;
+      }
+    })();
+    await until(() => seen.length === 1, { what: 'the first state' });
+    await redis.config('SET', 'min-replicas-to-write', '1');
+    await expect(creator.acquire(TTL, 400)).rejects.toThrow('NOREPLICAS');
+    await redis.config('SET', 'min-replicas-to-write', '0');
+    const lock = await creator.acquire(TTL, WAIT);
+    await lock.release();
+    await watching;
+    expect(seen).toEqual([undefined, lock.fencingToken, undefined]);
+  },
+);

@@ -175,8 +175,8 @@ export const TELL_GRANT = `
 
 /**
  * `save(fenceText)` writes the record: held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
- * While somebody watches, it publishes the state, `<server time, µs> <waiters> <record>`; when nobody listens any more,
- * the mark goes.
+ * While somebody watches, it then publishes the state, `<server time, µs> <waiters> <record>`, not before, since the server may
+ * refuse to write; when nobody listens any more, the mark goes.
  * `grant(owner, ttl, line, inbox)` makes `owner` the holder, after telling its inbox if there is one to be told; `line` is
  * the mark for what is known of the line behind it. Answers how many listen there, or nil when the server refuses that;
  * unless somebody listens, nothing is granted. Both need RECORD_FIELDS, READ_TIME and the constants.
@@ -189,11 +189,14 @@ local function save(fenceText)
   elseif mark == 'w' then
     text = fenceText .. 'w${NOBODY}'
   end
+  redis.call('SET', KEYS[1], text, 'PX', life)
   if mark == 'w' then
     local listeners = redis.pcall('SPUBLISH', KEYS[1] .. ':events', now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text)
-    if listeners == 0 then text = holder == '-' and fenceText or fenceText .. 'q' .. string.sub(text, 18) end
+    if listeners == 0 then
+      text = holder == '-' and fenceText or fenceText .. 'q' .. string.sub(text, 18)
+      redis.call('SET', KEYS[1], text, 'KEEPTTL')
+    end
   end
-  redis.call('SET', KEYS[1], text, 'PX', life)
 end
 local function grant(owner, ttl, line, inbox)
   ${TELL_GRANT}

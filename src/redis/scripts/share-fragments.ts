@@ -155,8 +155,8 @@ end
 `;
 
 /**
- * Writes the record. While somebody watches, publishes the state: the record, and the holders behind it. Needs PARSE_SHARES,
- * READ_TIME and the constants.
+ * Writes the record. While somebody watches, then publishes the state, as SAVE_RECORD does: the record, and the holders behind
+ * it. Needs PARSE_SHARES, READ_TIME and the constants.
  */
 export const SAVE = `
 local text, state = digits, ''
@@ -169,14 +169,14 @@ elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
     .. string.format('%d %d %.0f %.0f %.0f %d', capacity, used, soonest, latest, keptUntil, longest)
   if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
 end
+local life = math.max(latest, keptUntil) - ms
+redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
 if watched then
   state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
   if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then
-    text = string.sub(text, 1, 16) .. string.lower(string.sub(text, 17, 17)) .. string.sub(text, 18)
+    redis.call('SETRANGE', KEYS[1], 16, string.lower(string.sub(text, 17, 17)))
   end
 end
-local life = math.max(latest, keptUntil) - ms
-redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
 `;
 
 /**
