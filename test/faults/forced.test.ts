@@ -1,6 +1,13 @@
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { type LockBackend, LockClient, redisBackend, redlockBackend } from '../../src/index.ts';
+import {
+  type Lock,
+  type LockBackend,
+  LockClient,
+  type LockCreator,
+  redisBackend,
+  redlockBackend,
+} from '../../src/index.ts';
 import { recordCommands, type WireCommand } from '../support/commands.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -102,6 +109,31 @@ it('nobody asks after a lease that was released before the inbox was open', asyn
   await waiting;
   expect(inspections(await recorder.stop())).toBe(0);
   expect(lock.signal.aborted).toBe(false);
+});
+
+const KINDS: readonly (readonly [string, (client: LockClient) => LockCreator, count: number])[] = [
+  ['a mutex', (each) => each.creator('refused'), 1],
+  ['a writer', (each) => each.readWriteLock('refused').write, 1],
+  ['the permits of a semaphore', (each) => each.semaphore('refused', 2), 2],
+];
+
+it.each(KINDS)('a release by force of %s that the server refuses is told to nobody', async (_, of, count) => {
+  const { holder, other } = await start(1);
+  const locks: Lock[] = [];
+  while (locks.length < count) locks.push(await of(holder).acquire(TTL));
+  const marker = await holder.creator('marker').acquire(TTL);
+  const [told, ...untold] = [marker, ...locks].map((lock) => lock.signal);
+  await listening();
+  const redis = new Redis(servers[0]!.url);
+  await redis.config('SET', 'min-replicas-to-write', '1');
+  await expect(of(other).forceRelease()).rejects.toThrow('NOREPLICAS');
+  await redis.config('SET', 'min-replicas-to-write', '0');
+  redis.disconnect();
+  // What was sent to the same inbox before is there when this is.
+  await other.creator('marker').forceRelease();
+  await until(() => told!.aborted, { what: 'the signal of the other lock to abort' });
+  expect(untold.map(({ aborted }) => aborted)).toEqual(locks.map(() => false));
+  for (const lock of locks) await lock.release();
 });
 
 it('a release by force at one server of a quorum takes nothing from its holder', async () => {

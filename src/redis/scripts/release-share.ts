@@ -31,10 +31,12 @@ ${SWEEP}
 local known, inHash = 1, false
 if owner == 'force' then
   if used == 0 then return 0 end
-  for _, holder in ipairs(sole and { sole } or redis.call('HKEYS', KEYS[3])) do
+  local holders = sole and { sole } or redis.call('HKEYS', KEYS[3])
+  -- A write first, also where there is no hash: a server that refuses it must not have told the holders anything.
+  redis.call('DEL', KEYS[3])
+  for _, holder in ipairs(holders) do
     redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
   end
-  if not sole then redis.call('DEL', KEYS[3]) end
   used = 0
 else
   ${FIND}

@@ -52,10 +52,11 @@ end
 ${READ_TIME}
 if owner == 'force' then
   if leaseEnd <= ms then return 0 end
+  -- A write first: a server that refuses it must not have told the holder anything.
+  head = redis.call('ZPOPMIN', KEYS[2])
   redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
 end
 ${SAVE_RECORD}
-head = head or redis.call('ZPOPMIN', KEYS[2])
 if head[1] then
   ${HAND_OVER}
   local taker, obstacle = handOver(head)
