@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
+import { type Lock, LockBackendError, LockClient, redisBackend } from '../../src/index.ts';
 import { ownRedis } from '../support/own-redis.ts';
 import { scripts } from '../support/scripts.ts';
 import { until } from '../support/wait.ts';
@@ -72,6 +72,59 @@ describe('the data of a lock', () => {
       await redis.config('SET', 'maxmemory', '0');
     }
   });
+
+  const leases: Record<string, () => Promise<Lock[]>> = {
+    'a mutex': async () => [await client.creator('full').acquire(30_000)],
+    'a watched mutex': async () => {
+      await client.creator('full').watch().next();
+      return [await client.creator('full').acquire(30_000)];
+    },
+    'a sole share': async () => [await client.semaphore('full', 4).acquire(30_000, 0, { units: 2 })],
+    shares: async () => {
+      const semaphore = client.semaphore('full', 4);
+      return [
+        await semaphore.acquire(30_000, 0, { units: 2 }),
+        await semaphore.acquire(30_000, 0, { units: 2 }),
+      ];
+    },
+  };
+
+  it.each(Object.keys(leases))(
+    'row 34: a lease is refreshed also when the server is out of memory: %s',
+    async (kind) => {
+      const locks = await leases[kind]!();
+      await redis.config('SET', 'maxmemory', '1');
+      try {
+        for (const lock of locks) await lock.refresh(60_000);
+        const { holders } = await client.creator('full').inspect();
+        expect(holders).toHaveLength(locks.length);
+        for (const { remainingTtl } of holders) expect(remainingTtl).toBeGreaterThan(30_000);
+        expect(await redis.pttl('baton:{full}')).toBeGreaterThan(60_000 + 30_000);
+        // What takes more memory is refused.
+        await expect(client.creator('other').acquire(30_000, 0)).rejects.toThrow('OOM');
+        for (const lock of locks) if (lock.units > 1) await lock.downgrade();
+        for (const lock of locks) await lock.release();
+      } finally {
+        await redis.config('SET', 'maxmemory', '0');
+      }
+    },
+  );
+
+  it.each(Object.keys(leases))(
+    'row 34: a lease is not refreshed by a server that refuses all writes: %s',
+    async (kind) => {
+      const locks = await leases[kind]!();
+      await redis.config('SET', 'min-replicas-to-write', '1');
+      for (const lock of locks) await expect(lock.refresh(60_000)).rejects.toThrow('NOREPLICAS');
+      await redis.config('SET', 'min-replicas-to-write', '0');
+      // Of a master that is not there.
+      await redis.replicaof('127.0.0.1', '1');
+      for (const lock of locks) await expect(lock.refresh(60_000)).rejects.toThrow('READONLY');
+      await redis.replicaof('NO', 'ONE');
+      const { holders } = await client.creator('full').inspect();
+      for (const { remainingTtl } of holders) expect(remainingTtl).toBeLessThanOrEqual(30_000);
+    },
+  );
 
   it('is a queue ordered by arrival, which expires if all its waiters die', async () => {
     const creator = client.creator('queued');

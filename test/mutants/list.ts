@@ -35,9 +35,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a lock is not released when the server is out of memory',
-    file: RELEASE,
-    code: "if redis.pcall('SET', KEYS[1], free, 'PX', retentionText).err then",
-    instead: "if redis.call('SET', KEYS[1], free, 'PX', retentionText).err then",
+    file: FRAGMENTS,
+    code: "redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')",
+    instead: '',
     tests: [KEYS],
   },
   {

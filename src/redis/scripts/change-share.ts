@@ -1,5 +1,12 @@
 import { Script } from '../script.ts';
-import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
+import {
+  DENIED,
+  declareConstants,
+  READ_RECORD,
+  READ_TIME,
+  type ScriptConstants,
+  WRITE_ANYWAY,
+} from './fragments.ts';
 import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /** Finds the lease of `owner`, among those that have not ended; answers 0 when there is none. */
@@ -12,6 +19,7 @@ ${PARSE_SHARES}
 ${SWEEP}
 ${FIND}
 ${PUT}
+${WRITE_ANYWAY}
 local owner = ARGV[1]
 local leaseEnd, grantedFence, units = find(owner)
 if not leaseEnd then return 0 end
@@ -33,12 +41,14 @@ ${declareConstants(constants)}
 ${FIND_LEASE}
 local ttl = tonumber(ARGV[2])
 leaseEnd = ms + ttl
-if sole then
-  soonest, latest, longest = leaseEnd, leaseEnd, ttl
-else
-  put(owner, leaseEnd, grantedFence, units)
-end
-${SAVE}
+writeAnyway(function()
+  if sole then
+    soonest, latest, longest = leaseEnd, leaseEnd, ttl
+  else
+    put(owner, leaseEnd, grantedFence, units)
+  end
+  ${SAVE}
+end)
 return 1
 `,
     3,
@@ -62,11 +72,13 @@ ${declareConstants(constants)}
 ${FIND_LEASE}
 local kept = math.min(tonumber(ARGV[2]), units)
 used = used - (units - kept)
-if not sole then put(owner, leaseEnd, grantedFence, kept) end
+if not sole then writeAnyway(put, owner, leaseEnd, grantedFence, kept) end
 local self, nobody
 ${LEND}
 ${SERVE}
-${SAVE}
+writeAnyway(function()
+  ${SAVE}
+end)
 if line == 'denied' then return ${DENIED} end
 return line == 'more' and 2 or 1
 `,

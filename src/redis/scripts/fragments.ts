@@ -174,6 +174,19 @@ export const TELL_GRANT = `
 `;
 
 /**
+ * `writeAnyway(write, ...)` calls `write`, which takes no more memory than there is already, also when the server is out of
+ * memory: it minds only as long as a script has written nothing. Any other refusal is one of PEXPIRE, too. Needs the constants.
+ */
+export const WRITE_ANYWAY = `
+local function writeAnyway(write, ...)
+  if not pcall(write, ...) then
+    redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')
+    write(...)
+  end
+end
+`;
+
+/**
  * `save(fenceText)` writes the record: held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
  * While somebody watches, it then publishes the state, `<server time, µs> <waiters> <record>`, not before, since the server may
  * refuse to write; when nobody listens any more, the mark goes.

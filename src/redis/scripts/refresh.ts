@@ -8,6 +8,7 @@ import {
   SAVE_RECORD,
   type ScriptConstants,
   ttlIn,
+  WRITE_ANYWAY,
 } from './fragments.ts';
 
 /**
@@ -30,7 +31,8 @@ ${READ_TIME}
 if holder ~= owner or leaseEnd <= ms then return 0 end
 ${SAVE_RECORD}
 leaseEnd = ms + ttl
-save(string.sub(record, 1, 16))
+${WRITE_ANYWAY}
+writeAnyway(save, string.sub(record, 1, 16))
 if ttl > (${ttlIn('owner')} or 0) then redis.call('SETRANGE', KEYS[1], 30, '+') end
 return 1
 `);

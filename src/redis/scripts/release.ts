@@ -10,6 +10,7 @@ import {
   RECORD_FIELDS,
   SAVE_RECORD,
   type ScriptConstants,
+  WRITE_ANYWAY,
 } from './fragments.ts';
 
 /**
@@ -36,12 +37,8 @@ if record and string.sub(record, 32) == owner then
   if mark ~= ' ' then head = redis.call('ZPOPMIN', KEYS[2]) end
   -- The common case: nobody watches, nobody waits.
   if mark ~= 'w' and not (head and head[1]) then
-    local free = string.sub(record, 1, 16)
-    if redis.pcall('SET', KEYS[1], free, 'PX', retentionText).err then
-      -- Out of memory: the server minds only as long as a script has written nothing.
-      redis.call('PEXPIRE', KEYS[1], retentionText)
-      redis.call('SET', KEYS[1], free, 'PX', retentionText)
-    end
+    ${WRITE_ANYWAY}
+    writeAnyway(redis.call, 'SET', KEYS[1], string.sub(record, 1, 16), 'PX', retentionText)
     return 1
   end
   fence, holder = tonumber(string.sub(record, 1, 16)), owner
