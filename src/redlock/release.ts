@@ -14,8 +14,8 @@ export interface Keeper {
 /**
  * Ends a lease wherever something may be kept for it, at all servers in one go. `keepers` ends with the server that
  * granted first. It is asked first, since it hands over: while the next in line is being told, the others hear that they
- * are free. True when nobody else can have had a
- * quorum until now, false when that is not sure; rejects when too few have answered until the lease's deadline.
+ * are free. True when nobody else can have had a quorum until now, false when that is not sure; rejects when too few have
+ * answered until the lease's deadline.
  */
 export async function releaseEverywhere(
   grant: Grant,

@@ -390,6 +390,21 @@ it('a mutex and a semaphore of one name keep out of each other’s way', async (
   expect((await mutex.acquire(TTL)).fencingToken).toBeGreaterThan(permit.fencingToken);
 });
 
+it('the capacity of what nobody holds any of is 1, also when it is watched, or all leases have run out', async () => {
+  const [one] = semaphores(3);
+  const watch = one.watch();
+  const seen = async () => (await watch.next()).value?.capacity;
+  expect(await seen()).toBe(1);
+  const lock = await one.acquire(TTL);
+  expect(await seen()).toBe(3);
+  await lock.release();
+  expect(await seen()).toBe(1);
+  await one.acquire(50);
+  await until(async () => (await one.inspect()).holders.length === 0, { what: 'the end of the lease' });
+  expect((await one.inspect()).capacity).toBe(1);
+  await watch.return?.();
+});
+
 it('who is watching sees each holder, until nobody watches', async () => {
   const [one] = semaphores(2);
   const states: string[] = [];

@@ -2,12 +2,13 @@ import { Script } from '../script.ts';
 import {
   DENIED,
   declareConstants,
+  IS_OF_SHARES,
   READ_RECORD,
   READ_TIME,
   type ScriptConstants,
   WRITE_ANYWAY,
 } from './fragments.ts';
-import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
+import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /** Finds the lease of `owner`, among those that have not ended; answers 0 when there is none. */
 const FIND_LEASE = `

@@ -64,6 +64,9 @@ export const RECORD_FIELDS = `
 local fence, mark, leaseEnd, holder = 0, ' ', 0, '-'
 `;
 
+/** Whether a record with this mark is that of shares; `s` and `S` with a hash behind it, `o` and `O` of a sole lease. */
+export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark == 'S')";
+
 /**
  * Takes apart `record`, which is nil or `<fence>[<mark><lease end, ms> <owner>]`. The mark is a blank, `q` if somebody
  * may be in line, or `w` if somebody may be watching, and maybe in line. The fence has 16 digits, since it is a server time
@@ -79,7 +82,7 @@ if record then
   if known and #record > 16 then
     mark = string.sub(record, 17, 17)
     if mark ~= ' ' and mark ~= 'q' and mark ~= 'w' then
-      known = mark == 'o' or mark == 's' or mark == 'O' or mark == 'S'
+      known = ${IS_OF_SHARES}
       if known then
         ${onShares}
       end

@@ -4,6 +4,7 @@ import { isFence } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   declareConstants,
+  IS_OF_SHARES,
   NOBODY,
   parseRecord,
   READ_RECORD,
@@ -11,7 +12,6 @@ import {
   RECORD_FIELDS,
   type ScriptConstants,
 } from './fragments.ts';
-import { IS_OF_SHARES } from './share-fragments.ts';
 
 /**
  * Reads a lock's state, and marks the lock as watched if asked to: from then on each grant and release publishes
@@ -67,7 +67,10 @@ export function parseState(name: string, text: unknown): TimedState | undefined 
     const remainingTtl = Math.ceil(leaseEnd - serverUs / 1_000);
     return remainingTtl > 0 ? [{ owner, client: clientOf(owner), units, fencingToken, remainingTtl }] : [];
   });
-  return { serverUs, state: { name, capacity: leases.capacity, holders, waiters: Number(waiters) } };
+  // A record may still say what the capacity was, when nobody has any of it left.
+  const inUse = holders.length > 0 || Number(waiters) > 0;
+  const capacity = inUse ? leases.capacity : 1;
+  return { serverUs, state: { name, capacity, holders, waiters: Number(waiters) } };
 }
 
 interface Leases {

@@ -1,6 +1,13 @@
 import { Script } from '../script.ts';
-import { DENIED, declareConstants, READ_RECORD, READ_TIME, type ScriptConstants } from './fragments.ts';
-import { FIND, IS_OF_SHARES, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
+import {
+  DENIED,
+  declareConstants,
+  IS_OF_SHARES,
+  READ_RECORD,
+  READ_TIME,
+  type ScriptConstants,
+} from './fragments.ts';
+import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.

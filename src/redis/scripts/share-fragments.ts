@@ -15,9 +15,6 @@ import { FOREIGN, TELL_GRANT } from './fragments.ts';
 /** No lease ends then; 13 digits, as all instants here have. */
 export const NEVER = 9_999_999_999_999;
 
-/** Whether a record with this mark is that of shares; `s` and `S` with a hash behind it, `o` and `O` of a sole lease. */
-export const IS_OF_SHARES = "(mark == 'o' or mark == 's' or mark == 'O' or mark == 'S')";
-
 /**
  * Takes apart `record`. That of shares is `<fence><mark><lease end> <capacity> <units> <longest> <owner>` with the mark `o` for a
  * sole lease, which has that fence, and `<fence><mark><capacity> <used> <soonest> <latest> <until> <longest>` with the mark `s` for
