@@ -174,6 +174,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: ['faults/redlock.test.ts'],
   },
   {
+    what: 'refreshes of one lease go side by side',
+    file: 'core/refresh-queue.ts',
+    code: 'while (this.#out) {',
+    instead: 'while (this.#out && !this.#lease) {',
+    tests: ['core/lock.test.ts'],
+  },
+  {
     what: 'refreshes of one lease of etcd go side by side',
     file: 'etcd/held-lease.ts',
     code: 'this.#latestRefresh.then(() => this.#refresh(ttlMs))',
