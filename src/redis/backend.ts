@@ -6,7 +6,7 @@ import { AsideLink } from './aside-link.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
-import { connectionEnded } from './errors.ts';
+import { closedError, connectionEnded } from './errors.ts';
 import { warnOfEviction } from './eviction.ts';
 import { forceRelease } from './force-release.ts';
 import { type Hearing, listenForForced } from './forced.ts';
@@ -22,7 +22,8 @@ import { Protocol, scriptConstants } from './protocol.ts';
 import { Releaser } from './releaser.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
 import { Replication } from './replication.ts';
-import { readState, StateWatch } from './state-watch.ts';
+import { readState } from './state-watch.ts';
+import { StateWatches } from './state-watches.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -46,6 +47,7 @@ export class RedisBackend implements LockBackend {
   readonly #releaser: Releaser;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
+  readonly #watches: StateWatches;
   readonly #replication: Replication | undefined;
   readonly #stopWarning: () => void;
   #closing: Promise<void> | undefined;
@@ -81,6 +83,7 @@ export class RedisBackend implements LockBackend {
       ...common,
       ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
     });
+    this.#watches = new StateWatches({ ...common, subscriber: this.#subscriber }, this.#keys);
     this.listing = new RedisListing({ link: this.link, protocol: this.protocol, clock, keys: this.#keys });
     // On a cluster there is no WAIT for a key, and so no such option.
     if (replicas && !isCluster(redis)) {
@@ -154,15 +157,12 @@ export class RedisBackend implements LockBackend {
     return forceRelease(this.link, this.protocol, name);
   }
 
-  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
-    const context = {
-      link: this.link,
-      protocol: this.protocol,
-      clock: this.clock,
-      subscriber: this.#subscriber,
-      safetyNetMs: this.#settings.safetyNetMs,
-    };
-    return new StateWatch(context, name, this.#keys.events(name), onChange).start();
+  watch(
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
+  ): Promise<Observation> {
+    return this.#watches.start(name, onChange, onEnd);
   }
 
   close(): Promise<void> {
@@ -220,6 +220,7 @@ export class RedisBackend implements LockBackend {
     const error = (name: string) => this.link.outage(name) ?? connectionEnded(name);
     this.#line.failAll(error);
     this.counters.failWaits(error);
+    this.#watches.failAll(error);
   };
 
   /**
@@ -246,8 +247,4 @@ export class RedisBackend implements LockBackend {
     const name = ours ? this.#keys.nameOf(message.key) : undefined;
     if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
   }
-}
-
-function closedError(name: string): LockClosedError {
-  return new LockClosedError('the backend is closed', name);
 }

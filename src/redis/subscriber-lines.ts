@@ -15,6 +15,8 @@ export interface LineEvents {
   lost(line: Redis): void;
   /** A connection could not be made. */
   failed(error: unknown): void;
+  /** The user has ended the connection that these are made from: none of them comes back by itself. */
+  ended(): void;
   message(channel: string, text: string): void;
 }
 
@@ -22,6 +24,8 @@ export interface LineEvents {
 export interface Lines {
   /** Whether channels move from one connection to another. */
   readonly moves: boolean;
+  /** Whether the user has ended the connection that these are made from. */
+  readonly ended: boolean;
   /** Where a channel is to be subscribed; undefined as long as nobody knows. */
   lineFor(channel: string): Redis | undefined;
   /** The connection that all channels are on, if there is such a one. */
@@ -55,9 +59,13 @@ class SingleLine implements Lines {
     return this.#line;
   }
 
+  get ended(): boolean {
+    return this.#source.status === 'end';
+  }
+
   lineFor(): Redis | undefined {
-    const ended = !this.#line || this.#line.status === 'end';
-    if (ended && this.#source.status !== 'end') this.#line = openLine(this.#source, this.#events);
+    const gone = !this.#line || this.#line.status === 'end';
+    if (gone && !this.ended) this.#line = openLine(this.#source, this.#events);
     return this.#line;
   }
 
@@ -73,7 +81,9 @@ class SingleLine implements Lines {
 
   /** When the user ends the connection we were made from, ours must not keep the process alive. */
   readonly #followEnd = (): void => {
-    if (this.#source.status === 'end') this.#line?.disconnect();
+    if (!this.ended) return;
+    this.#line?.disconnect();
+    this.#events.ended();
   };
 
   readonly #followReady = (): void => this.#events.ready();
@@ -95,13 +105,17 @@ class ClusterLines implements Lines {
     cluster.on('end', this.#followEnd);
   }
 
+  get ended(): boolean {
+    return this.#cluster.status === 'end';
+  }
+
   lineFor(channel: string): Redis | undefined {
     const address = this.#cluster.slots[slotOf(channel)]?.[0];
     if (address === undefined) return undefined;
     const known = this.#lines.get(address);
     if (known && known.status !== 'end') return known;
     const node = nodeAt(this.#cluster, address);
-    if (!node || this.#cluster.status === 'end') return undefined;
+    if (!node || this.ended) return undefined;
     const line = openLine(node, this.#events);
     this.#lines.set(address, line);
     return line;
@@ -125,7 +139,11 @@ class ClusterLines implements Lines {
     this.keep(new Set());
   }
 
-  readonly #followEnd = (): void => this.keep(new Set());
+  readonly #followEnd = (): void => {
+    if (!this.ended) return;
+    this.keep(new Set());
+    this.#events.ended();
+  };
 
   readonly #learned = (): void => this.#events.ready();
 }

@@ -6,6 +6,7 @@ import { LinkedSet } from '../core/linked-set.ts';
 import { Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
 import { RedisBackend } from '../redis/backend.ts';
+import { closedError } from '../redis/errors.ts';
 import { listenForForced } from '../redis/forced.ts';
 import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
 import type { Ballot } from './ballot.ts';
@@ -200,8 +201,4 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     }
     await Promise.all(this.servers.all.map((server) => server.close()));
   }
-}
-
-function closedError(name: string): LockClosedError {
-  return new LockClosedError('the backend is closed', name);
 }

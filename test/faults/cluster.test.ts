@@ -7,7 +7,7 @@ import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.t
 import type { RedisServer } from '../support/redis-server.ts';
 import { replicated } from '../support/replication.ts';
 import { scripts } from '../support/scripts.ts';
-import { until } from '../support/wait.ts';
+import { until, within } from '../support/wait.ts';
 
 // Leases and safety nets are longer than any test here may take: who is woken was told.
 const TTL = 60_000;
@@ -266,6 +266,19 @@ describe('row 36: the cluster does not serve a slot', () => {
     await node?.cluster('ADDSLOTS', slot);
     await (await waiting).release();
   });
+});
+
+it('row 49: a cluster that its user has ended refuses what needs a subscription, and ends what has one', async () => {
+  const ended = { code: 'ERR_LOCK_BACKEND', retryable: false };
+  const connection = await connect(cluster.nodes);
+  const client = clientOf(connection);
+  const watch = client.creator('ended').watch();
+  await watch.next();
+  const next = expect(within(2_000, 'the end', () => watch.next())).rejects.toMatchObject(ended);
+  await connection.quit();
+  await next;
+  const another = () => client.creator('another').watch().next();
+  await expect(within(2_000, 'an answer', another)).rejects.toMatchObject(ended);
 });
 
 // The last one: it leaves the cluster with a server less.
