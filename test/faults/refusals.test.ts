@@ -7,6 +7,9 @@ import { until } from '../support/wait.ts';
 
 const TTL = 60_000;
 const WAIT = 25_000;
+const SHORT_WAIT = 2_000;
+/** So many that all would be lucky is out of the question. */
+const MANY = 60;
 
 let server: RedisServer;
 let redis: Redis;
@@ -37,6 +40,23 @@ describe('row 36: a server that cannot serve now', () => {
     const waiting = client.creator('free').acquire(TTL, WAIT);
     await redis.call('REPLICAOF', 'NO', 'ONE');
     await (await waiting).release();
+  });
+
+  it('READONLY: who has a place when time is up was too late, however often it has asked meanwhile', async () => {
+    const creator = client.creator('held');
+    await creator.acquire(TTL);
+    const waits = Array.from({ length: MANY }, () => creator.acquire(TTL, SHORT_WAIT));
+    const settled = Promise.allSettled(waits);
+    await until(async () => (await creator.inspect()).waiters === MANY, { what: 'the line' });
+    await using other = await startRedis();
+    await redis.call('REPLICAOF', other.host, other.port);
+    // Whoever was deaf asks again.
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    const outcomes = await settled;
+    // Or else the client could not give their places back.
+    await redis.call('REPLICAOF', 'NO', 'ONE');
+    const codes = outcomes.map((wait) => wait.status === 'rejected' && wait.reason.code);
+    expect(new Set(codes)).toEqual(new Set(['ERR_LOCK_TIMEOUT']));
   });
 
   it('LOADING: is asked again until it has loaded', async () => {
