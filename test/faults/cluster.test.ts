@@ -268,6 +268,23 @@ describe('row 36: the cluster does not serve a slot', () => {
   });
 });
 
+it.each(['before it was ready', 'while it was ready'])(
+  'a node that refused a cluster %s does not end a wait in a later outage',
+  async (when) => {
+    const connection = new Cluster(cluster.nodes, { clusterRetryStrategy: () => 500 });
+    endings.push(() => connection.disconnect());
+    const client = clientOf(connection);
+    const refuse = () =>
+      connection.emit('node error', Object.assign(new Error('WRONGPASS'), { name: 'ReplyError' }));
+    if (when === 'before it was ready') refuse();
+    await until(() => connection.status === 'ready', { what: 'the connection' });
+    if (when === 'while it was ready') refuse();
+    connection.disconnect(true);
+    await until(() => ['close', 'reconnecting'].includes(connection.status), { what: 'the outage' });
+    await (await client.creator('forgiven').acquire(TTL, WAIT)).release();
+  },
+);
+
 it('row 49: a cluster that its user has ended refuses what needs a subscription, and ends what has one', async () => {
   const ended = { code: 'ERR_LOCK_BACKEND', retryable: false };
   const connection = await connect(cluster.nodes);

@@ -4,7 +4,7 @@ import { LockBackendError, LockClient, LockCreator, redisBackend } from '../../s
 import { spawnClient } from '../support/client-process.ts';
 import { startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { within } from '../support/wait.ts';
+import { until, within } from '../support/wait.ts';
 import { SplitRedis } from './split-redis.ts';
 
 /** What a call says when the connection cannot be had for good: long before its 20 s are over. */
@@ -81,6 +81,20 @@ describe('row 49: a connection that cannot be had', () => {
     for (const call of await Promise.allSettled(calls)) {
       expect(call).toMatchObject({ status: 'rejected', reason: { cause: { code: 'ECONNREFUSED' } } });
     }
+  });
+
+  it('forgets what was wrong once it is to be had', async () => {
+    await using server: RedisServer = await startRedis();
+    const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => 500 });
+    await using client = new LockClient(redis);
+    const { connector } = redis as unknown as { connector: { firstError?: Error } };
+    connector.firstError = Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' });
+    await redis.connect();
+    const end = until(() => redis.status === 'reconnecting', { what: 'the end of the connection' });
+    redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {});
+    await end;
+    await (await client.creator('renewed').acquire(30_000, 20_000)).release();
+    redis.disconnect();
   });
 
   it('never goes on in another database than the one asked for', async () => {
