@@ -10,11 +10,12 @@ import { closedError, connectionEnded } from './errors.ts';
 import { warnOfEviction } from './eviction.ts';
 import { forceRelease } from './force-release.ts';
 import { type Hearing, listenForForced } from './forced.ts';
+import { guardDatabase } from './guard-database.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
-import { Leases } from './leases.ts';
+import { type ForcedListener, Leases } from './leases.ts';
 import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
 import { outcomeIn } from './outcome.ts';
@@ -91,7 +92,7 @@ export class RedisBackend implements LockBackend {
     }
     this.#stopWarning = warnOfEviction(redis);
     redis.on('end', this.#onEnd);
-    if (owned) redis.on('error', this.#onError);
+    if (owned) guardDatabase(redis, this.link);
   }
 
   acquire(request: LeaseRequest): void {
@@ -130,15 +131,16 @@ export class RedisBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const hearings = [this.hearForced(grant, listener)];
-    return listenForForced(this, grant, listener, { hearings, needed: 1 });
+    const hear = (missed: () => void) => [this.hearForced(grant, { forced: listener, missed })];
+    return listenForForced(this, grant, listener, { hear, needed: 1 });
   }
 
   /** Listens to what the server tells of a lease, without asking what it may have told before. */
-  hearForced({ name, owner }: Grant, listener: () => void): Hearing {
+  hearForced(grant: Grant, listener: ForcedListener): Hearing {
+    const { name } = grant;
     const opening = this.#inboxes.opened(name) ? undefined : this.#inboxes.open(name);
     this.#inboxes.enter(name);
-    const unlisten = this.#leases.onForced(owner, listener);
+    const unlisten = this.#leases.onForced(grant, listener);
     const stop = () => {
       unlisten();
       this.#inboxes.leave(name);
@@ -191,7 +193,10 @@ export class RedisBackend implements LockBackend {
     const inbox = (channel: string, name?: string) =>
       new Inbox(this.#subscriber, channel + client, {
         received: (message) => this.#receive(message),
-        restored: () => this.#line.askAll(name),
+        restored: () => {
+          this.#line.askAll(name);
+          this.#leases.missed(name);
+        },
       });
     if (!isCluster(this.#redis)) return new OneInbox(inbox(this.#keys.inboxes));
     return new InboxPerName(this.clock, (name) => inbox(this.#keys.inboxesOf(name), name));
@@ -221,15 +226,6 @@ export class RedisBackend implements LockBackend {
     this.#line.failAll(error);
     this.counters.failWaits(error);
     this.#watches.failAll(error);
-  };
-
-  /**
-   * Failures reach whoever waits for an answer; without a listener ioredis would print each. But it goes on in
-   * database 0 when the server refuses the one that was asked for, and locks there would be others.
-   */
-  readonly #onError = (error: Error): void => {
-    if ('command' in error && Reflect.get(Object(error.command), 'name') === 'select')
-      this.link.refuse(error);
   };
 
   #receive(message: InboxMessage): void {

@@ -98,8 +98,9 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
       spare -= 1;
       if (spare === -1) listener();
     };
-    const hearings = keepers.map(({ server }) => server.backend.hearForced(grant, heard));
-    return listenForForced(this, grant, listener, { hearings, needed: quorum });
+    const hear = (missed: () => void) =>
+      keepers.map(({ server }) => server.backend.hearForced(grant, { forced: heard, missed }));
+    return listenForForced(this, grant, listener, { hear, needed: quorum });
   }
 
   async inspect(name: string): Promise<LockState> {
