@@ -207,10 +207,7 @@ export class RedisBackend implements LockBackend {
     if (!replication) return request;
     return new ReplicatedRequest(request, {
       confirm: (grant) => replication.confirm(grant),
-      giveBack: (grant) => {
-        this.#leases.delete(grant);
-        this.#line.chase(grant.name, grant.owner);
-      },
+      giveBack: ({ name, owner }) => this.giveBack(name, owner),
     });
   }
 

@@ -122,7 +122,8 @@ export class CommandLink implements LinkOfCall {
         if (!retryable || this.#closed) throw error;
         await this.#calmDown(attempt, giveUpAt);
         if (moot()) return undefined;
-        if (this.#clock.now() >= giveUpAt) throw error;
+        // A close ends the pause, too.
+        if (this.#closed || this.#clock.now() >= giveUpAt) throw error;
       }
       try {
         const answer = await this.run(call, answerBy);

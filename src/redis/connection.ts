@@ -1,5 +1,8 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
 
+/** A connection that does not answer must not keep a process for long that has ended it. */
+export const DISCONNECT_TIMEOUT_MS = 100;
+
 /** What commands are sent over: one connection, or those to all nodes of a cluster. */
 export type Connection = Redis | Cluster;
 

@@ -1,9 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
-import { type Connection, isCluster, nodeAt, slotOf } from './connection.ts';
+import { type Connection, DISCONNECT_TIMEOUT_MS, isCluster, nodeAt, slotOf } from './connection.ts';
 
-/** A connection that does not answer must not keep a process for long that has ended it. */
-const DISCONNECT_TIMEOUT_MS = 100;
 const RETRY_BASE_MS = 50;
 const RETRY_LONGEST_MS = 2_000;
 
@@ -35,6 +33,11 @@ export interface Lines {
   /** Ends those on which nobody listens any more. */
   keep(inUse: ReadonlySet<Redis>): void;
   close(): void;
+}
+
+/** How long to wait before what a subscriber needs is tried again: a connection, or a subscription. */
+export function retryDelayMs(attempt: number): number {
+  return backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS);
 }
 
 export function linesOf(source: Connection, events: LineEvents): Lines {
@@ -160,7 +163,7 @@ function openLine(source: Redis, events: LineEvents): Redis {
     enableAutoPipelining: false,
     maxRetriesPerRequest: null,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    retryStrategy: (attempt: number) => 10 + backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS),
+    retryStrategy: (attempt: number) => 10 + retryDelayMs(attempt),
   });
   line.on('ready', () => events.ready());
   line.on('close', () => events.lost(line));

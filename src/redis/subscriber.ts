@@ -1,14 +1,11 @@
 import type { Redis } from 'ioredis';
 import pDefer, { type DeferredPromise } from 'p-defer';
-import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { closedError, connectionEnded, isPermanent, toBackendError } from './errors.ts';
-import { type LineEvents, type Lines, linesOf } from './subscriber-lines.ts';
+import { type LineEvents, type Lines, linesOf, retryDelayMs } from './subscriber-lines.ts';
 
-const RETRY_BASE_MS = 50;
-const RETRY_LONGEST_MS = 2_000;
 /** How long the end of a subscription may take. */
 const PATIENCE_MS = 1_000;
 
@@ -185,8 +182,7 @@ export class Subscriber implements LineEvents {
   #askSoon(): void {
     if (this.#retry || this.#closed || this.#lines.ended) return;
     this.#failures += 1;
-    const delay = backoffMs(this.#failures, RETRY_BASE_MS, RETRY_LONGEST_MS);
-    this.#retry = this.#clock.callAt(this.#clock.now() + delay, () => {
+    this.#retry = this.#clock.callAt(this.#clock.now() + retryDelayMs(this.#failures), () => {
       this.#retry = undefined;
       if ([...this.#channels.values()].some(({ state }) => state !== 'open')) this.#lines.relearn();
       this.ready();
