@@ -1,10 +1,9 @@
 import { Cluster, Redis } from 'ioredis';
 import { LockArgumentError, withoutCredentials } from './errors.ts';
+import { DISCONNECT_TIMEOUT_MS } from './redis/connection.ts';
 import { SentinelRedis } from './sentinel-redis.ts';
 import { parseServersUrl, type ServersUrl, schemeOf } from './url.ts';
 
-/** A connection that does not answer must not keep a process for long that has ended it. */
-const DISCONNECT_TIMEOUT_MS = 100;
 export const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
 

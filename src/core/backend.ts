@@ -135,8 +135,15 @@ export interface LockBackend {
   inspect(name: string): Promise<LockState>;
   /** Takes the lock from its holder and hands it on. False when nobody held it. */
   forceRelease(name: string): Promise<boolean>;
-  /** Once resolved, calls `onChange` with the new state after every grant and release, and after `check`. */
-  watch(name: string, onChange: (state: LockState) => void): Promise<Observation>;
+  /**
+   * Once resolved, calls `onChange` with the new state after every grant and release, and after `check`; `onEnd` instead, if
+   * nothing will be told any more, since the user has ended the connection.
+   */
+  watch(
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
+  ): Promise<Observation>;
   /** Rejects what is pending with `LockClosedError` and ends the connections this backend opened. */
   close(): Promise<void>;
 }

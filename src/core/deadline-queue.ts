@@ -5,13 +5,13 @@ export interface Timed {
   /** Local instant. */
   readonly deadline: number;
   /** Where it is in the queue; −1 when it is in none. */
-  place: number;
+  heapIndex: number;
   /** Called once, when the deadline has passed; it is in the queue no more. */
   deadlinePassed(): void;
 }
 
 /**
- * Deadlines by the thousand on one timer: a binary heap whose members know their places, so that most leave early at
+ * Deadlines by the thousand on one timer: a binary heap whose members know where they are, so that most leave early at
  * little cost (Williams, "Algorithm 232: Heapsort", 1964).
  */
 export class DeadlineQueue {
@@ -26,19 +26,19 @@ export class DeadlineQueue {
 
   /** Does nothing for a member that is in already, or whose deadline is Infinity. */
   add(member: Timed): void {
-    if (member.place >= 0 || member.deadline === Number.POSITIVE_INFINITY) return;
+    if (member.heapIndex >= 0 || member.deadline === Number.POSITIVE_INFINITY) return;
     this.#rise(member, this.#heap.length);
     if (member.deadline < this.#alarmAt) this.#arm(member.deadline);
   }
 
   delete(member: Timed): void {
-    const hole = member.place;
+    const hole = member.heapIndex;
     if (hole < 0) return;
-    member.place = -1;
+    member.heapIndex = -1;
     const last = this.#heap.pop();
     if (last && last !== member) {
       this.#sink(last, hole);
-      this.#rise(last, last.place);
+      this.#rise(last, last.heapIndex);
     }
     // Otherwise the alarm stays, and looks again: most of the time the earliest is the next to leave.
     if (this.#heap.length === 0) this.#disarm();
@@ -67,9 +67,9 @@ export class DeadlineQueue {
     if (next && next.deadline < this.#alarmAt) this.#arm(next.deadline);
   };
 
-  /** Puts a member in at `place` or as far above as its deadline demands. */
-  #rise(member: Timed, place: number): void {
-    let at = place;
+  /** Puts a member in at `index` or as far above as its deadline demands. */
+  #rise(member: Timed, index: number): void {
+    let at = index;
     while (at > 0) {
       const above = (at - 1) >> 1;
       const parent = this.#heap[above] as Timed;
@@ -81,8 +81,8 @@ export class DeadlineQueue {
   }
 
   /** As `rise`, downwards. */
-  #sink(member: Timed, place: number): void {
-    let at = place;
+  #sink(member: Timed, index: number): void {
+    let at = index;
     for (;;) {
       const left = 2 * at + 1;
       const one = this.#heap[left];
@@ -90,15 +90,15 @@ export class DeadlineQueue {
       if (!one) break;
       const child = other && other.deadline < one.deadline ? other : one;
       if (child.deadline >= member.deadline) break;
-      const next = child.place;
+      const next = child.heapIndex;
       this.#put(child, at);
       at = next;
     }
     this.#put(member, at);
   }
 
-  #put(member: Timed, place: number): void {
-    this.#heap[place] = member;
-    member.place = place;
+  #put(member: Timed, index: number): void {
+    this.#heap[index] = member;
+    member.heapIndex = index;
   }
 }

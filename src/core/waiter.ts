@@ -12,7 +12,7 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   outcome: 'waiting' | 'granted' | 'refused' | 'failed' = 'waiting';
   /** What was granted. */
   lease: Grant | undefined;
-  place = -1;
+  heapIndex = -1;
   readonly #deadlines: DeadlineQueue;
 
   constructor(owner: string, request: LeaseRequest, deadlines: DeadlineQueue) {

@@ -87,7 +87,11 @@ export class Watch implements AsyncIterableIterator<LockState, void, undefined> 
   /** There is no observation when stopped meanwhile: a server that does not answer must not keep anybody. */
   async #begin(): Promise<void> {
     if (this.#end) return;
-    const starting = this.#backend.watch(this.#name, (state) => this.#note(state));
+    const starting = this.#backend.watch(
+      this.#name,
+      (state) => this.#note(state),
+      (error) => this.stop({ error }),
+    );
     let observation: Observation | undefined;
     while (!this.#end && !observation) {
       observation = (await Promise.race([starting, this.#news.promise])) ?? undefined;

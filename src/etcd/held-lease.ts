@@ -21,7 +21,7 @@ export interface Hold {
 export class HeldLease implements Timed {
   readonly at: Place;
   readonly grant: Grant;
-  place = -1;
+  heapIndex = -1;
   deadline: number;
   readonly #context: LeaseContext;
   readonly #onOver: () => void;

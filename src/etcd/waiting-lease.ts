@@ -23,7 +23,7 @@ export function secondsFor(ttlMs: number): number {
 export class WaitingLease implements Timed {
   readonly id = newLeaseId();
   readonly seconds: number;
-  place = -1;
+  heapIndex = -1;
   deadline = Number.POSITIVE_INFINITY;
   /** Local instant *before* the last keepalive was sent that etcd has confirmed. */
   confirmedAt: number;

@@ -1,20 +1,18 @@
-import type { Grant, LeaseRequest } from '../core/backend.ts';
-import type { Clock } from '../core/clock.ts';
+import type { LeaseRequest } from '../core/backend.ts';
 import { driftMs, leaseDeadline } from '../core/deadline.ts';
-import type { DeadlineQueue } from '../core/deadline-queue.ts';
 import type { PokeReason, WakeSource } from '../core/diagnostics.ts';
 import { notePoke } from '../core/tracing.ts';
 import { Waiter } from '../core/waiter.ts';
-import { type LockBackendError, LockCapacityError } from '../errors.ts';
-import type { CommandLink } from './command-link.ts';
+import { LockBackendError, LockCapacityError } from '../errors.ts';
+import type { AcquisitionContext } from './acquisition-context.ts';
 import type { Door } from './door.ts';
 import { answeredTooLate, unexpectedReply, unfinished } from './errors.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import { isFence } from './outcome.ts';
-import type { Place, Protocol } from './protocol.ts';
+import type { Place } from './protocol.ts';
 import { type AcquireReply, parseAcquireReply } from './scripts/acquire.ts';
-import type { Anchor, WaitingRoom } from './waiting-room.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
 /** How far two clocks may run apart, in ms for each ms, before we call it a step of one of them. */
 const CLOCK_RATE_TOLERANCE = 0.001;
@@ -30,29 +28,6 @@ const WAKES: Readonly<Record<PokeReason, WakeSource>> = {
   reconnected: 'reconnect',
   unanswered: 'reconnect',
 };
-
-/** What an acquisition needs of the client it belongs to. */
-export interface AcquisitionContext {
-  readonly link: CommandLink;
-  readonly protocol: Protocol;
-  readonly clock: Clock;
-  readonly deadlines: DeadlineQueue;
-  findRoom(name: string): WaitingRoom | undefined;
-  /** The server has given it a place in line, behind a lease that ends in `leftMs`. */
-  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void;
-  /** The server has forgotten the place it had in line. */
-  placeLost(acquisition: Acquisition): void;
-  /** Called before the first command after which a message may come. */
-  expectMessage(acquisition: Acquisition): void;
-  /** A try was refused; or `failure` has kept the server from answering, and may pass by itself. */
-  refused(acquisition: Acquisition, failure?: LockBackendError): void;
-  /** Called once, when the acquisition is granted, refused or has failed. */
-  forget(acquisition: Acquisition): void;
-  /** Its owner knows of a lease of which a message may yet come. */
-  told(lease: Grant): void;
-  /** The server may hold something for an acquisition that nobody waits for any more. */
-  giveBack(acquisition: Acquisition): void;
-}
 
 /** What an answer came to; `settled` needs nothing more. */
 type Outcome = 'settled' | 'refused' | 'more' | 'stale';
@@ -114,7 +89,7 @@ export class Acquisition extends Waiter implements Caller {
         if (this.#context.clock.now() >= deadline) throw answeredTooLate(name);
       }
     } catch (error) {
-      this.fail(error);
+      this.fail(this.#whyUnanswered(error));
     }
   }
 
@@ -168,6 +143,12 @@ export class Acquisition extends Waiter implements Caller {
 
   protected ended(): void {
     this.#context.forget(this);
+  }
+
+  /** Only time ends the repetition of what may pass by itself; whether that or the alarm is noticed first must not matter. */
+  #whyUnanswered(error: unknown): unknown {
+    const late = error instanceof LockBackendError && error.retryable;
+    return late && this.hasPlace ? this.timeoutError() : error;
   }
 
   /** The line had dead waiters. A try takes no longer than any command may; whoever waits then goes on in line. */

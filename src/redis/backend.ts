@@ -6,15 +6,16 @@ import { AsideLink } from './aside-link.ts';
 import { CommandLink } from './command-link.ts';
 import { type Connection, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
-import { connectionEnded } from './errors.ts';
+import { closedError, connectionEnded } from './errors.ts';
 import { warnOfEviction } from './eviction.ts';
 import { forceRelease } from './force-release.ts';
 import { type Hearing, listenForForced } from './forced.ts';
+import { guardDatabase } from './guard-database.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
-import { Leases } from './leases.ts';
+import { type ForcedListener, Leases } from './leases.ts';
 import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
 import { outcomeIn } from './outcome.ts';
@@ -22,7 +23,8 @@ import { Protocol, scriptConstants } from './protocol.ts';
 import { Releaser } from './releaser.ts';
 import { ReplicatedRequest } from './replicated-request.ts';
 import { Replication } from './replication.ts';
-import { readState, StateWatch } from './state-watch.ts';
+import { readState } from './state-watch.ts';
+import { StateWatches } from './state-watches.ts';
 import { Subscriber } from './subscriber.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -46,6 +48,7 @@ export class RedisBackend implements LockBackend {
   readonly #releaser: Releaser;
   readonly #line: WaitingLine;
   readonly #leases: Leases;
+  readonly #watches: StateWatches;
   readonly #replication: Replication | undefined;
   readonly #stopWarning: () => void;
   #closing: Promise<void> | undefined;
@@ -81,6 +84,7 @@ export class RedisBackend implements LockBackend {
       ...common,
       ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
     });
+    this.#watches = new StateWatches({ ...common, subscriber: this.#subscriber }, this.#keys);
     this.listing = new RedisListing({ link: this.link, protocol: this.protocol, clock, keys: this.#keys });
     // On a cluster there is no WAIT for a key, and so no such option.
     if (replicas && !isCluster(redis)) {
@@ -88,7 +92,7 @@ export class RedisBackend implements LockBackend {
     }
     this.#stopWarning = warnOfEviction(redis);
     redis.on('end', this.#onEnd);
-    if (owned) redis.on('error', this.#onError);
+    if (owned) guardDatabase(redis, this.link);
   }
 
   acquire(request: LeaseRequest): void {
@@ -127,15 +131,16 @@ export class RedisBackend implements LockBackend {
   }
 
   onForced(grant: Grant, listener: () => void): () => void {
-    const hearings = [this.hearForced(grant, listener)];
-    return listenForForced(this, grant, listener, { hearings, needed: 1 });
+    const hear = (missed: () => void) => [this.hearForced(grant, { forced: listener, missed })];
+    return listenForForced(this, grant, listener, { hear, needed: 1 });
   }
 
   /** Listens to what the server tells of a lease, without asking what it may have told before. */
-  hearForced({ name, owner }: Grant, listener: () => void): Hearing {
+  hearForced(grant: Grant, listener: ForcedListener): Hearing {
+    const { name } = grant;
     const opening = this.#inboxes.opened(name) ? undefined : this.#inboxes.open(name);
     this.#inboxes.enter(name);
-    const unlisten = this.#leases.onForced(owner, listener);
+    const unlisten = this.#leases.onForced(grant, listener);
     const stop = () => {
       unlisten();
       this.#inboxes.leave(name);
@@ -154,15 +159,12 @@ export class RedisBackend implements LockBackend {
     return forceRelease(this.link, this.protocol, name);
   }
 
-  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
-    const context = {
-      link: this.link,
-      protocol: this.protocol,
-      clock: this.clock,
-      subscriber: this.#subscriber,
-      safetyNetMs: this.#settings.safetyNetMs,
-    };
-    return new StateWatch(context, name, this.#keys.events(name), onChange).start();
+  watch(
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
+  ): Promise<Observation> {
+    return this.#watches.start(name, onChange, onEnd);
   }
 
   close(): Promise<void> {
@@ -191,7 +193,10 @@ export class RedisBackend implements LockBackend {
     const inbox = (channel: string, name?: string) =>
       new Inbox(this.#subscriber, channel + client, {
         received: (message) => this.#receive(message),
-        restored: () => this.#line.askAll(name),
+        restored: () => {
+          this.#line.askAll(name);
+          this.#leases.missed(name);
+        },
       });
     if (!isCluster(this.#redis)) return new OneInbox(inbox(this.#keys.inboxes));
     return new InboxPerName(this.clock, (name) => inbox(this.#keys.inboxesOf(name), name));
@@ -202,10 +207,7 @@ export class RedisBackend implements LockBackend {
     if (!replication) return request;
     return new ReplicatedRequest(request, {
       confirm: (grant) => replication.confirm(grant),
-      giveBack: (grant) => {
-        this.#leases.delete(grant);
-        this.#line.chase(grant.name, grant.owner);
-      },
+      giveBack: ({ name, owner }) => this.giveBack(name, owner),
     });
   }
 
@@ -220,15 +222,7 @@ export class RedisBackend implements LockBackend {
     const error = (name: string) => this.link.outage(name) ?? connectionEnded(name);
     this.#line.failAll(error);
     this.counters.failWaits(error);
-  };
-
-  /**
-   * Failures reach whoever waits for an answer; without a listener ioredis would print each. But it goes on in
-   * database 0 when the server refuses the one that was asked for, and locks there would be others.
-   */
-  readonly #onError = (error: Error): void => {
-    if ('command' in error && Reflect.get(Object(error.command), 'name') === 'select')
-      this.link.refuse(error);
+    this.#watches.failAll(error);
   };
 
   #receive(message: InboxMessage): void {
@@ -246,8 +240,4 @@ export class RedisBackend implements LockBackend {
     const name = ours ? this.#keys.nameOf(message.key) : undefined;
     if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
   }
-}
-
-function closedError(name: string): LockClosedError {
-  return new LockClosedError('the backend is closed', name);
 }

@@ -7,18 +7,13 @@ import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
 import { Naps } from './naps.ts';
 import { type Answer, type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
+import type { Persistence } from './persistence.ts';
 import { Silence } from './silence.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
 const TICK_MS = 20;
 const RETRY_BASE_MS = 25;
 const RETRY_LONGEST_MS = 1_000;
-
-interface Persistence {
-  readonly moot?: (() => boolean) | undefined;
-  readonly answerBy?: number;
-  readonly failure?: LockBackendError | undefined;
-}
 
 /**
  * The user's connection, used for scripts only. ioredis may never settle a command, or settle it much later than
@@ -113,8 +108,7 @@ export class CommandLink implements LinkOfCall {
 
   /**
    * Runs a script until it is answered: what may pass by itself is tried again until `giveUpAt`, with backoff, and
-   * while the link is down not before it is back. Undefined when `moot` turns true meanwhile. Each try is given
-   * until `answerBy`. `failure` is that of a first try, if there was one.
+   * while the link is down not before it is back. Undefined when `moot` turns true meanwhile.
    */
   async persist(
     call: ScriptCall,
@@ -128,7 +122,8 @@ export class CommandLink implements LinkOfCall {
         if (!retryable || this.#closed) throw error;
         await this.#calmDown(attempt, giveUpAt);
         if (moot()) return undefined;
-        if (this.#clock.now() >= giveUpAt) throw error;
+        // A close ends the pause, too.
+        if (this.#closed || this.#clock.now() >= giveUpAt) throw error;
       }
       try {
         const answer = await this.run(call, answerBy);
@@ -217,6 +212,7 @@ export class CommandLink implements LinkOfCall {
   };
 
   readonly #onReady = (): void => {
+    this.#lastError.forget();
     // What is under way is sent again, or lost.
     this.#silence.end();
     if (this.#open.size > 0) this.#silence.asked(this.#clock.now());

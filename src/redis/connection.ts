@@ -1,5 +1,8 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
 
+/** A connection that does not answer must not keep a process for long that has ended it. */
+export const DISCONNECT_TIMEOUT_MS = 100;
+
 /** What commands are sent over: one connection, or those to all nodes of a cluster. */
 export type Connection = Redis | Cluster;
 
@@ -48,25 +51,38 @@ export function onCut(connection: Connection, listener: () => void): () => void 
 export class LastError {
   readonly #connection: Connection;
   #ofNode: Error | undefined;
+  /** ioredis never forgets an error; this one does not count any more. */
+  #mended: Error | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     if (isCluster(connection)) connection.on('node error', this.#keep);
+    if (connection.status === 'ready') this.forget();
   }
 
-  /** None while the connection is ready. */
+  /** None while the connection is ready, nor one of before it was. */
   get(): Error | undefined {
-    if (this.#connection.status === 'ready') return undefined;
-    if (isCluster(this.#connection)) return this.#ofNode;
-    const { connector } = this.#connection as unknown as { connector?: { firstError?: unknown } };
-    return connector?.firstError instanceof Error ? connector.firstError : undefined;
+    const latest = this.#latest;
+    return this.#connection.status === 'ready' || latest === this.#mended ? undefined : latest;
+  }
+
+  /** The connection is ready, and so whatever was wrong is mended. */
+  forget(): void {
+    this.#mended = this.#latest;
   }
 
   stop(): void {
     if (isCluster(this.#connection)) this.#connection.off('node error', this.#keep);
   }
 
+  get #latest(): Error | undefined {
+    if (isCluster(this.#connection)) return this.#ofNode;
+    const { connector } = this.#connection as unknown as { connector?: { firstError?: unknown } };
+    return connector?.firstError instanceof Error ? connector.firstError : undefined;
+  }
+
   readonly #keep = (error: Error): void => {
-    this.#ofNode = error;
+    // A cluster that is ready can do without that node.
+    if (this.#connection.status !== 'ready') this.#ofNode = error;
   };
 }

@@ -32,7 +32,7 @@ export class Dispatcher {
   send(dispatch: Dispatch, underWay: number): void {
     const batch = Math.min(Math.ceil(underWay / WRITES_UNDER_WAY), LONGEST_BATCH);
     if (batch > 1 && !this.#corked) this.#cork();
-    this.#redis.evalsha(dispatch.script.sha, dispatch.script.keys, ...dispatch.args).then(
+    this.#run('evalsha', dispatch.script.sha, dispatch).then(
       (reply) => dispatch.settle(undefined, reply),
       (error: unknown) => this.#fail(dispatch, error),
     );
@@ -58,13 +58,22 @@ export class Dispatcher {
     this.#corked = undefined;
   };
 
+  #run(command: 'evalsha' | 'eval', code: string, { script, args }: Dispatch): Promise<unknown> {
+    try {
+      return this.#redis[command](code, script.keys, ...args);
+    } catch (error) {
+      // A cluster with auto-pipelining throws when it knows no node for a slot. To us that is a failure like any other.
+      return Promise.reject(error);
+    }
+  }
+
   /** A server that does not know a script (first use, restart, SCRIPT FLUSH) is given its text. */
   #fail(dispatch: Dispatch, error: unknown): void {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) {
       dispatch.settle(error, undefined);
       return;
     }
-    this.#redis.eval(dispatch.script.lua, dispatch.script.keys, ...dispatch.args).then(
+    this.#run('eval', dispatch.script.lua, dispatch).then(
       (reply) => dispatch.settle(undefined, reply),
       (failure: unknown) => dispatch.settle(failure, undefined),
     );

@@ -1,4 +1,4 @@
-import { type BackendFault, describe, LockBackendError } from '../errors.ts';
+import { type BackendFault, describe, LockBackendError, LockClosedError } from '../errors.ts';
 
 /**
  * What the error texts of Redis and ioredis mean. The only place that looks at them. `retryable` is what may pass
@@ -89,6 +89,11 @@ export function connectionEnded(lockName?: string): LockBackendError {
     { reason: 'unavailable', retryable: false },
     { cause, lockName },
   );
+}
+
+/** What is refused from the close on. */
+export function closedError(lockName?: string): LockClosedError {
+  return new LockClosedError('the backend is closed', lockName);
 }
 
 /** An answer that our scripts cannot have given: a proxy, another server, a bug. */

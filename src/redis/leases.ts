@@ -4,11 +4,18 @@ import type { Clock } from '../core/clock.ts';
 /** From this many on, leases that ran out unreleased are forgotten now and then. */
 const PRUNE_FROM = 1_024;
 
+/** Who wants to hear of the end of a lease by force. */
+export interface ForcedListener {
+  forced(): void;
+  /** The inbox was deaf for a while: that may have been missed. */
+  missed(): void;
+}
+
 /** Leases that are known to be held: a message about one is no surprise. */
 export class Leases {
   readonly #clock: Clock;
   readonly #grants = new Map<string, Grant>();
-  readonly #listeners = new Map<string, () => void>();
+  readonly #listeners = new Map<string, { readonly name: string; readonly listener: ForcedListener }>();
   #pruneAt = PRUNE_FROM;
 
   constructor(clock: Clock) {
@@ -29,14 +36,21 @@ export class Leases {
     if (this.#grants.size > 0) this.#grants.delete(owner);
   }
 
-  /** Calls `listener` when the server says that the lease was released by force; returns how to stop. */
-  onForced(owner: string, listener: () => void): () => void {
-    this.#listeners.set(owner, listener);
+  /** Tells `listener` when the server says that the lease was released by force; returns how to stop. */
+  onForced({ name, owner }: Grant, listener: ForcedListener): () => void {
+    this.#listeners.set(owner, { name, listener });
     return () => this.#listeners.delete(owner);
   }
 
   forced(owner: string): void {
-    this.#listeners.get(owner)?.();
+    this.#listeners.get(owner)?.listener.forced();
+  }
+
+  /** The inbox of one lock, or of all, was deaf for a while. */
+  missed(name?: string): void {
+    for (const { name: its, listener } of this.#listeners.values()) {
+      if (name === undefined || name === its) listener.missed();
+    }
   }
 
   #prune(): void {

@@ -6,12 +6,14 @@ import type { Protocol } from './protocol.ts';
 import { parseState, type TimedState } from './scripts/inspect.ts';
 import type { Listener, Subscriber } from './subscriber.ts';
 
-interface StateWatchContext {
+export interface StateWatchContext {
   readonly link: CommandLink;
   readonly protocol: Protocol;
   readonly clock: Clock;
   readonly subscriber: Subscriber;
   readonly safetyNetMs: number;
+  /** Those that listen. */
+  readonly running: Set<StateWatch>;
 }
 
 /** Reads a lock's state; with `watch` also asks the server to publish it from now on. */
@@ -28,10 +30,11 @@ export async function readState(
 
 /** Listens to one lock's states for one watcher. */
 export class StateWatch implements Observation, Listener {
+  readonly name: string;
   readonly #context: StateWatchContext;
-  readonly #name: string;
   readonly #channel: string;
   readonly #onChange: (state: LockState) => void;
+  readonly #onEnd: (error: unknown) => void;
   #latestUs = 0;
   #messages = 0;
   #safetyNet: Alarm | undefined;
@@ -42,35 +45,45 @@ export class StateWatch implements Observation, Listener {
     name: string,
     channel: string,
     onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
   ) {
     this.#context = context;
-    this.#name = name;
+    this.name = name;
     this.#channel = channel;
     this.#onChange = onChange;
+    this.#onEnd = onEnd;
   }
 
   async start(): Promise<this> {
     await this.#context.subscriber.subscribe(this.#channel, this);
+    this.#context.running.add(this);
     this.#armSafetyNet();
     return this;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#context.running.delete(this);
     this.#safetyNet?.cancel();
     await this.#context.subscriber.unsubscribe(this.#channel, this);
   }
 
+  /** Nothing will be told any more. */
+  fail(error: unknown): void {
+    void this.stop();
+    this.#onEnd(error);
+  }
+
   async check(): Promise<void> {
     const messages = this.#messages;
-    const { serverUs, state } = await readState(this.#context, this.#name, 'watch');
+    const { serverUs, state } = await readState(this.#context, this.name, 'watch');
     // A message that came meanwhile may tell of something later than this reply.
     const overtaken = this.#messages > messages && this.#latestUs >= serverUs;
     if (!overtaken && !this.#stopped) this.#onChange(state);
   }
 
   onMessage(message: string): void {
-    const parsed = parseState(this.#name, message);
+    const parsed = parseState(this.name, message);
     if (!parsed || this.#stopped) return;
     this.#messages += 1;
     this.#latestUs = parsed.serverUs;

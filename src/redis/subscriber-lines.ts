@@ -1,9 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../core/backoff.ts';
-import { type Connection, isCluster, nodeAt, slotOf } from './connection.ts';
+import { type Connection, DISCONNECT_TIMEOUT_MS, isCluster, nodeAt, slotOf } from './connection.ts';
 
-/** A connection that does not answer must not keep a process for long that has ended it. */
-const DISCONNECT_TIMEOUT_MS = 100;
 const RETRY_BASE_MS = 50;
 const RETRY_LONGEST_MS = 2_000;
 
@@ -15,6 +13,8 @@ export interface LineEvents {
   lost(line: Redis): void;
   /** A connection could not be made. */
   failed(error: unknown): void;
+  /** The user has ended the connection that these are made from: none of them comes back by itself. */
+  ended(): void;
   message(channel: string, text: string): void;
 }
 
@@ -22,6 +22,8 @@ export interface LineEvents {
 export interface Lines {
   /** Whether channels move from one connection to another. */
   readonly moves: boolean;
+  /** Whether the user has ended the connection that these are made from. */
+  readonly ended: boolean;
   /** Where a channel is to be subscribed; undefined as long as nobody knows. */
   lineFor(channel: string): Redis | undefined;
   /** The connection that all channels are on, if there is such a one. */
@@ -31,6 +33,11 @@ export interface Lines {
   /** Ends those on which nobody listens any more. */
   keep(inUse: ReadonlySet<Redis>): void;
   close(): void;
+}
+
+/** How long to wait before what a subscriber needs is tried again: a connection, or a subscription. */
+export function retryDelayMs(attempt: number): number {
+  return backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS);
 }
 
 export function linesOf(source: Connection, events: LineEvents): Lines {
@@ -55,9 +62,13 @@ class SingleLine implements Lines {
     return this.#line;
   }
 
+  get ended(): boolean {
+    return this.#source.status === 'end';
+  }
+
   lineFor(): Redis | undefined {
-    const ended = !this.#line || this.#line.status === 'end';
-    if (ended && this.#source.status !== 'end') this.#line = openLine(this.#source, this.#events);
+    const gone = !this.#line || this.#line.status === 'end';
+    if (gone && !this.ended) this.#line = openLine(this.#source, this.#events);
     return this.#line;
   }
 
@@ -73,7 +84,9 @@ class SingleLine implements Lines {
 
   /** When the user ends the connection we were made from, ours must not keep the process alive. */
   readonly #followEnd = (): void => {
-    if (this.#source.status === 'end') this.#line?.disconnect();
+    if (!this.ended) return;
+    this.#line?.disconnect();
+    this.#events.ended();
   };
 
   readonly #followReady = (): void => this.#events.ready();
@@ -95,13 +108,17 @@ class ClusterLines implements Lines {
     cluster.on('end', this.#followEnd);
   }
 
+  get ended(): boolean {
+    return this.#cluster.status === 'end';
+  }
+
   lineFor(channel: string): Redis | undefined {
     const address = this.#cluster.slots[slotOf(channel)]?.[0];
     if (address === undefined) return undefined;
     const known = this.#lines.get(address);
     if (known && known.status !== 'end') return known;
     const node = nodeAt(this.#cluster, address);
-    if (!node || this.#cluster.status === 'end') return undefined;
+    if (!node || this.ended) return undefined;
     const line = openLine(node, this.#events);
     this.#lines.set(address, line);
     return line;
@@ -125,7 +142,11 @@ class ClusterLines implements Lines {
     this.keep(new Set());
   }
 
-  readonly #followEnd = (): void => this.keep(new Set());
+  readonly #followEnd = (): void => {
+    if (!this.ended) return;
+    this.keep(new Set());
+    this.#events.ended();
+  };
 
   readonly #learned = (): void => this.#events.ready();
 }
@@ -142,7 +163,7 @@ function openLine(source: Redis, events: LineEvents): Redis {
     enableAutoPipelining: false,
     maxRetriesPerRequest: null,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    retryStrategy: (attempt: number) => 10 + backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS),
+    retryStrategy: (attempt: number) => 10 + retryDelayMs(attempt),
   });
   line.on('ready', () => events.ready());
   line.on('close', () => events.lost(line));

@@ -1,14 +1,11 @@
 import type { Redis } from 'ioredis';
 import pDefer, { type DeferredPromise } from 'p-defer';
-import { backoffMs } from '../core/backoff.ts';
 import { type Alarm, type Clock, pause } from '../core/clock.ts';
-import { LockClosedError } from '../errors.ts';
+import type { LockBackendError } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import { isPermanent, toBackendError } from './errors.ts';
-import { type LineEvents, type Lines, linesOf } from './subscriber-lines.ts';
+import { closedError, connectionEnded, isPermanent, toBackendError } from './errors.ts';
+import { type LineEvents, type Lines, linesOf, retryDelayMs } from './subscriber-lines.ts';
 
-const RETRY_BASE_MS = 50;
-const RETRY_LONGEST_MS = 2_000;
 /** How long the end of a subscription may take. */
 const PATIENCE_MS = 1_000;
 
@@ -54,7 +51,8 @@ export class Subscriber implements LineEvents {
 
   /** Resolves once the server has confirmed: no message after that is missed while the connection lasts. */
   subscribe(name: string, listener: Listener): Promise<void> {
-    if (this.#closed) return Promise.reject(new LockClosedError('the backend is closed'));
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#lines.ended) return Promise.reject(connectionEnded());
     let channel = this.#channels.get(name);
     if (!channel) {
       channel = { name, listeners: new Set(), confirmed: pDefer(), state: 'new', request: undefined };
@@ -93,7 +91,7 @@ export class Subscriber implements LineEvents {
     this.#closed = true;
     this.#retry?.cancel();
     for (const { confirmed } of this.#channels.values()) {
-      confirmed.reject(new LockClosedError('the backend is closed'));
+      confirmed.reject(closedError());
     }
     this.#channels.clear();
     this.#lines.close();
@@ -122,11 +120,13 @@ export class Subscriber implements LineEvents {
   }
 
   failed(error: unknown): void {
-    if (isPermanent(error)) {
-      for (const channel of this.#channels.values())
-        if (channel.state === 'new') this.#refuse(channel, error);
-    }
+    if (isPermanent(error)) this.#refuseNew(toBackendError(error));
     if (this.#lines.moves) this.#askSoon();
+  }
+
+  ended(): void {
+    // What was open once is open again when the user connects anew; nobody waits for it.
+    this.#refuseNew(connectionEnded());
   }
 
   message(name: string, text: string): void {
@@ -162,7 +162,7 @@ export class Subscriber implements LineEvents {
   #fail(channel: Channel, error: unknown): void {
     if (this.#closed) return;
     if (channel.state === 'new' && isPermanent(error)) {
-      this.#refuse(channel, error);
+      this.#refuse(channel, toBackendError(error));
       return;
     }
     if (channel.state === 'open') channel.state = 'lost';
@@ -170,16 +170,19 @@ export class Subscriber implements LineEvents {
   }
 
   /** For good: tell who waits for it. */
-  #refuse(channel: Channel, error: unknown): void {
+  #refuse(channel: Channel, error: LockBackendError): void {
     this.#channels.delete(channel.name);
-    channel.confirmed.reject(toBackendError(error));
+    channel.confirmed.reject(error);
+  }
+
+  #refuseNew(error: LockBackendError): void {
+    for (const channel of this.#channels.values()) if (channel.state === 'new') this.#refuse(channel, error);
   }
 
   #askSoon(): void {
-    if (this.#retry || this.#closed) return;
+    if (this.#retry || this.#closed || this.#lines.ended) return;
     this.#failures += 1;
-    const delay = backoffMs(this.#failures, RETRY_BASE_MS, RETRY_LONGEST_MS);
-    this.#retry = this.#clock.callAt(this.#clock.now() + delay, () => {
+    this.#retry = this.#clock.callAt(this.#clock.now() + retryDelayMs(this.#failures), () => {
       this.#retry = undefined;
       if ([...this.#channels.values()].some(({ state }) => state !== 'open')) this.#lines.relearn();
       this.ready();

@@ -6,6 +6,7 @@ import { LinkedSet } from '../core/linked-set.ts';
 import { Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
 import { RedisBackend } from '../redis/backend.ts';
+import { closedError } from '../redis/errors.ts';
 import { listenForForced } from '../redis/forced.ts';
 import { type AcquisitionContext, RedlockAcquisition } from './acquisition.ts';
 import type { Ballot } from './ballot.ts';
@@ -97,8 +98,9 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
       spare -= 1;
       if (spare === -1) listener();
     };
-    const hearings = keepers.map(({ server }) => server.backend.hearForced(grant, heard));
-    return listenForForced(this, grant, listener, { hearings, needed: quorum });
+    const hear = (missed: () => void) =>
+      keepers.map(({ server }) => server.backend.hearForced(grant, { forced: heard, missed }));
+    return listenForForced(this, grant, listener, { hear, needed: quorum });
   }
 
   async inspect(name: string): Promise<LockState> {
@@ -200,8 +202,4 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     }
     await Promise.all(this.servers.all.map((server) => server.close()));
   }
-}
-
-function closedError(name: string): LockClosedError {
-  return new LockClosedError('the backend is closed', name);
 }

@@ -67,14 +67,20 @@ export class MovingWatch implements Observation {
   #begin(): void {
     const server = this.#servers.first();
     this.#server = server;
-    server?.backend
-      .watch(this.#name, (state) => {
-        if (this.#server === server && !this.#stopped) this.#onChange(state);
-      })
-      .then(
-        (observation) => this.#begun(server, observation),
-        (error: unknown) => this.#started.reject(error),
-      );
+    if (!server) return;
+    const onChange = (state: LockState) => {
+      if (this.#server === server && !this.#stopped) this.#onChange(state);
+    };
+    const onEnd = (error: unknown) => this.#ended(server, error);
+    server.backend
+      .watch(this.#name, onChange, onEnd)
+      .then((observation) => this.#begun(server, observation), onEnd);
+  }
+
+  /** That server refuses, or its connection has ended; whoever has not begun yet goes elsewhere, too, if there is another. */
+  #ended(server: Server, error: unknown): void {
+    if (server.usable || !this.#servers.first()) this.#started.reject(error);
+    if (!server.usable) this.look(server);
   }
 
   #begun(server: Server, observation: Observation): void {

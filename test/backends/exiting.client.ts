@@ -11,6 +11,8 @@ const lock = (await creator.acquire(60_000)).autoRefresh();
 lock.signal.throwIfAborted();
 const waiting = creator.acquire(60_000, 50_000).catch((error: unknown) => error);
 while ((await creator.inspect()).waiters === 0);
+const watch = client.creator('free').watch();
+await watch.next();
 
 if (way === 'quit') {
   await redis?.quit();

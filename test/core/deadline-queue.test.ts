@@ -5,7 +5,7 @@ import { ManualClock } from '../../src/testing/manual-clock.ts';
 
 class Entry implements Timed {
   readonly deadline: number;
-  place = -1;
+  heapIndex = -1;
   passedAt: number | undefined;
   readonly #clock: ManualClock;
 
@@ -16,7 +16,7 @@ class Entry implements Timed {
 
   deadlinePassed(): void {
     expect(this.passedAt).toBeUndefined();
-    expect(this.place).toBe(-1);
+    expect(this.heapIndex).toBe(-1);
     this.passedAt = this.#clock.now();
   }
 }
@@ -64,7 +64,7 @@ describe('a queue of deadlines', () => {
     const entry = new Entry(Number.POSITIVE_INFINITY, clock);
     const queue = new DeadlineQueue(clock);
     queue.add(entry);
-    expect({ place: entry.place, pending: clock.pending }).toEqual({ place: -1, pending: 0 });
+    expect({ heapIndex: entry.heapIndex, pending: clock.pending }).toEqual({ heapIndex: -1, pending: 0 });
     queue.delete(entry);
   });
 
@@ -75,7 +75,7 @@ describe('a queue of deadlines', () => {
     const other = new Entry(clock.now() + 20, clock);
     const first: Timed = {
       deadline: clock.now() + 10,
-      place: -1,
+      heapIndex: -1,
       deadlinePassed: () => {
         queue.delete(late);
         queue.add(other);

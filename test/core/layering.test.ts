@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   redlock: ['core', 'errors.ts', 'redis'],
   'url.ts': ['errors.ts'],
   'sentinel-redis.ts': [],
-  'connect.ts': ['errors.ts', 'sentinel-redis.ts', 'url.ts'],
+  'connect.ts': ['errors.ts', 'redis', 'sentinel-redis.ts', 'url.ts'],
   'redis-backends.ts': ['connect.ts', 'core', 'errors.ts', 'redis', 'redlock'],
   // And etcd, when it is asked for.
   'backend-from-url.ts': ['connect.ts', 'core', 'errors.ts', 'memory', 'redis-backends.ts', 'url.ts'],

@@ -83,9 +83,9 @@ export class ScriptedBackend implements LockBackend {
     return this.memory.forceRelease(name);
   }
 
-  async watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
+  async watch(...args: Parameters<LockBackend['watch']>): Promise<Observation> {
     this.calls.push('watch');
-    const observation = await (this.answers.watch ?? this.memory.watch.bind(this.memory))(name, onChange);
+    const observation = await (this.answers.watch ?? this.memory.watch.bind(this.memory))(...args);
     this.observing += 1;
     return {
       check: () => observation.check(),

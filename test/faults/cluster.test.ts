@@ -7,7 +7,7 @@ import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.t
 import type { RedisServer } from '../support/redis-server.ts';
 import { replicated } from '../support/replication.ts';
 import { scripts } from '../support/scripts.ts';
-import { until } from '../support/wait.ts';
+import { until, within } from '../support/wait.ts';
 
 // Leases and safety nets are longer than any test here may take: who is woken was told.
 const TTL = 60_000;
@@ -266,6 +266,36 @@ describe('row 36: the cluster does not serve a slot', () => {
     await node?.cluster('ADDSLOTS', slot);
     await (await waiting).release();
   });
+});
+
+it.each(['before it was ready', 'while it was ready'])(
+  'a node that refused a cluster %s does not end a wait in a later outage',
+  async (when) => {
+    const connection = new Cluster(cluster.nodes, { clusterRetryStrategy: () => 500 });
+    endings.push(() => connection.disconnect());
+    const client = clientOf(connection);
+    const refuse = () =>
+      connection.emit('node error', Object.assign(new Error('WRONGPASS'), { name: 'ReplyError' }));
+    if (when === 'before it was ready') refuse();
+    await until(() => connection.status === 'ready', { what: 'the connection' });
+    if (when === 'while it was ready') refuse();
+    connection.disconnect(true);
+    await until(() => ['close', 'reconnecting'].includes(connection.status), { what: 'the outage' });
+    await (await client.creator('forgiven').acquire(TTL, WAIT)).release();
+  },
+);
+
+it('row 49: a cluster that its user has ended refuses what needs a subscription, and ends what has one', async () => {
+  const ended = { code: 'ERR_LOCK_BACKEND', retryable: false };
+  const connection = await connect(cluster.nodes);
+  const client = clientOf(connection);
+  const watch = client.creator('ended').watch();
+  await watch.next();
+  const next = expect(within(2_000, 'the end', () => watch.next())).rejects.toMatchObject(ended);
+  await connection.quit();
+  await next;
+  const another = () => client.creator('another').watch().next();
+  await expect(within(2_000, 'an answer', another)).rejects.toMatchObject(ended);
 });
 
 // The last one: it leaves the cluster with a server less.

@@ -2,7 +2,10 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { LockBackendError, LockClient, LockCreator, redisBackend } from '../../src/index.ts';
 import { spawnClient } from '../support/client-process.ts';
+import { startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until, within } from '../support/wait.ts';
+import { SplitRedis } from './split-redis.ts';
 
 /** What a call says when the connection cannot be had for good: long before its 20 s are over. */
 async function failure(creator: LockCreator): Promise<LockBackendError> {
@@ -80,6 +83,20 @@ describe('row 49: a connection that cannot be had', () => {
     }
   });
 
+  it('forgets what was wrong once it is to be had', async () => {
+    await using server: RedisServer = await startRedis();
+    const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => 500 });
+    await using client = new LockClient(redis);
+    const { connector } = redis as unknown as { connector: { firstError?: Error } };
+    connector.firstError = Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' });
+    await redis.connect();
+    const end = until(() => redis.status === 'reconnecting', { what: 'the end of the connection' });
+    redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {});
+    await end;
+    await (await client.creator('renewed').acquire(30_000, 20_000)).release();
+    redis.disconnect();
+  });
+
   it('never goes on in another database than the one asked for', async () => {
     await using server: RedisServer = await startRedis();
     await using client = new LockClient(`${server.url}/99`);
@@ -100,5 +117,50 @@ describe('row 49: a connection that cannot be had', () => {
       args: [dead.url],
     });
     expect(await child.exit).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('row 49: a connection that its user has ended', () => {
+  const ended = { code: 'ERR_LOCK_BACKEND', reason: 'unavailable', retryable: false };
+
+  it('refuses at once what needs a subscription', async () => {
+    await using server: RedisServer = await startRedis();
+    const redis = new Redis(server.url);
+    await using client = new LockClient(redis);
+    await redis.quit();
+    const counter = client.counter('ended', { ttl: 60_000 });
+    for (const ask of [() => client.creator('ended').watch().next(), () => counter.wait()]) {
+      await expect(within<unknown>(2_000, 'an answer', ask)).rejects.toMatchObject(ended);
+    }
+  });
+
+  it('ends a watch on a lock that is free', async () => {
+    await using server: RedisServer = await startRedis();
+    const redis = new Redis(server.url);
+    await using client = new LockClient(redis);
+    const watch = client.creator('free').watch();
+    expect((await watch.next()).value).toMatchObject({ holders: [] });
+    const next = expect(within(2_000, 'the end', () => watch.next())).rejects.toMatchObject(ended);
+    await redis.quit();
+    await next;
+  });
+
+  it('keeps nobody behind one who was waiting for the inbox', async () => {
+    await using server: RedisServer = await startRedis();
+    await using proxy = await startProxy(server);
+    await using other = new LockClient(server.url);
+    await other.creator('held').acquire(30_000);
+    const split = new SplitRedis({ commands: server.port, subscriber: proxy.port });
+    split.on('error', () => {});
+    await using client = new LockClient(split);
+    const creator = client.creator('held');
+    expect(await creator.tryAcquire(30_000)).toBeNull();
+    proxy.stall();
+    const first = expect(creator.acquire(30_000)).rejects.toMatchObject(ended);
+    // Answered after the try of the first, who waits for its inbox from then on.
+    expect(await creator.tryAcquire(30_000)).toBeNull();
+    await split.quit();
+    await first;
+    await expect(within(2_000, 'an answer', () => creator.acquire(30_000))).rejects.toMatchObject(ended);
   });
 });

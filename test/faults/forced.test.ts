@@ -72,6 +72,54 @@ it.each([1, 3])(
   },
 );
 
+it.each([1, 3])(
+  'a release by force while the inbox is deaf is noticed when it hears, on %i servers',
+  async (count) => {
+    const { holder, other } = await start(count);
+    const recorders = await Promise.all(servers.map((server) => recordCommands(server)));
+    const lock = await holder.creator('forced').acquire(TTL);
+    const { signal } = lock;
+    // The question after the opening is over; another would have to be because of the gap.
+    for (const recorder of recorders) {
+      await until(async () => inspections(await recorder.take()) > 0, { what: 'the question' });
+      recorder.close();
+    }
+    expect(await lock.isHeld()).toBe(true);
+    for (const proxy of proxies) {
+      proxy.refuse();
+      proxy.cut();
+    }
+    await listening(0);
+    expect(await other.creator('forced').forceRelease()).toBe(true);
+    const next = await other.creator('forced').acquire(TTL, 0);
+    expect(signal.aborted).toBe(false);
+    for (const proxy of proxies) proxy.accept();
+    await until(() => signal.aborted, { what: 'the signal to abort' });
+    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
+    await next.release();
+  },
+);
+
+it('who still has the lock when the inbox hears again asks once, and keeps it', async () => {
+  const { holder } = await start(1);
+  const recorder = await recordCommands(servers[0]!);
+  const commands: WireCommand[] = [];
+  const asked = (count: number) => async () => {
+    commands.push(...(await recorder.take()));
+    return inspections(commands) === count;
+  };
+  const locks = [await holder.creator('one').acquire(TTL), await holder.creator('other').acquire(TTL)];
+  const signals = locks.map(({ signal }) => signal);
+  await until(asked(2), { what: 'a question for each when the inbox is open' });
+  proxies[0]!.cut();
+  await until(asked(4), { what: 'another for each' });
+  // Answered by now: they were sent on the same connection before this.
+  await locks[0]!.refresh();
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  expect(await asked(4)()).toBe(true);
+  recorder.close();
+});
+
 it('who still has the lock asks once, and only the first who opens the inbox', async () => {
   const { holder } = await start(1);
   const recorder = await recordCommands(servers[0]!);
@@ -145,7 +193,7 @@ it('a release by force at one server of a quorum takes nothing from its holder',
     endings.push(() => one.close());
     expect(await one.creator('spared').forceRelease()).toBe(true);
   };
-  await listening();
+  await listening(1);
   await atOne(0);
   await lock.refresh();
   expect(await lock.isHeld()).toBe(true);
@@ -163,7 +211,7 @@ it('a release by force is one although servers hear of it one after the other', 
   expect(await slow.creator('staggered').isLocked()).toBe(false);
   const lock = await holder.creator('staggered').acquire(TTL);
   const { signal } = lock;
-  await listening();
+  await listening(1);
   // Whoever hears of it gives the lease back at once.
   const ended = new Promise((resolve) => signal.addEventListener('abort', resolve)).then(() =>
     lock.release(),
@@ -181,12 +229,12 @@ it('a release by force is one although servers hear of it one after the other', 
   await expect(ended).rejects.toMatchObject({ reason: 'forced' });
 });
 
-/** Until the holder listens at every server. */
-async function listening(): Promise<void> {
+/** Until so many, the holder or nobody, listen at every server. */
+async function listening(count: 0 | 1): Promise<void> {
   for (const { url } of servers) {
     const redis = new Redis(url);
-    const one = async () => ((await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[]).length === 1;
-    await until(one, { what: 'the holder to listen' });
+    const all = async () => ((await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[]).length === count;
+    await until(all, { what: `${count} to listen` });
     redis.disconnect();
   }
 }

@@ -13,6 +13,7 @@ import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { scripts } from '../support/scripts.ts';
 import { until, within } from '../support/wait.ts';
+import { SplitRedis } from './split-redis.ts';
 
 /** Higher than any that a clock gives today. */
 const FENCE = '2000000000000000';
@@ -357,6 +358,21 @@ it('a watch goes on when its server dies', async () => {
   abort.abort('enough');
   expect(await watching).toBe('enough');
   await second.release();
+});
+
+it('a watch begins elsewhere when its server is ended before it can be heard', async () => {
+  await start(2);
+  await using proxy = await startProxy(servers[0]!);
+  proxy.stall();
+  const split = new SplitRedis({ commands: servers[0]!.port, subscriber: proxy.port });
+  split.on('error', () => {});
+  await split.ping();
+  const client = new LockClient(redlockBackend([split, servers[1]!.url]));
+  clients.push(client);
+  const first = client.creator('watched').watch().next();
+  await until(() => proxy.accepted > 0, { what: 'the first to be asked' });
+  await split.quit();
+  await within(5_000, 'the state', () => expect(first).resolves.toMatchObject({ value: { holders: [] } }));
 });
 
 it('who only waits notices all the same that the server where it waits is frozen', async () => {
