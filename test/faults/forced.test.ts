@@ -171,7 +171,7 @@ it.each(KINDS)('a release by force of %s that the server refuses is told to nobo
   while (locks.length < count) locks.push(await of(holder).acquire(TTL));
   const marker = await holder.creator('marker').acquire(TTL);
   const [told, ...untold] = [marker, ...locks].map((lock) => lock.signal);
-  await listening();
+  await listening(1);
   const redis = new Redis(servers[0]!.url);
   await redis.config('SET', 'min-replicas-to-write', '1');
   await expect(of(other).forceRelease()).rejects.toThrow('NOREPLICAS');
