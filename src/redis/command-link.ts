@@ -113,21 +113,24 @@ export class CommandLink implements LinkOfCall {
   async persist(
     call: ScriptCall,
     giveUpAt: number,
-    { moot = () => false, answerBy = giveUpAt, failure }: Persistence = {},
+    { moot = () => false, answerBy = giveUpAt, failure, cuts = 0 }: Persistence = {},
   ): Promise<Answer | undefined> {
     let error: unknown = failure;
+    let repeated = false;
     for (let attempt = 0; ; attempt++) {
       if (error !== undefined) {
-        const retryable = error instanceof LockBackendError && error.retryable;
-        if (!retryable || this.#closed) throw error;
+        if (!(error instanceof LockBackendError && error.retryable) || this.#closed) throw error;
+        // What the server was sent once, and has refused, it has not done.
+        repeated ||= !isReply(error.cause) || cuts !== this.#cuts;
         await this.#calmDown(attempt, giveUpAt);
         if (moot()) return undefined;
         // A close ends the pause, too.
         if (this.#closed || this.#clock.now() >= giveUpAt) throw error;
       }
+      cuts = this.#cuts;
       try {
         const answer = await this.run(call, answerBy);
-        return error === undefined ? answer : { ...answer, repeated: true };
+        return repeated ? { ...answer, repeated } : answer;
       } catch (reason) {
         error = reason;
       }

@@ -8,4 +8,6 @@ export interface Persistence {
   readonly answerBy?: number;
   /** What a first try has failed with, if there was one. */
   readonly failure?: LockBackendError | undefined;
+  /** How often the link had been cut before that. */
+  readonly cuts?: number;
 }

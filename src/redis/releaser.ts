@@ -2,10 +2,11 @@ import type { Grant } from '../core/backend.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { AsideLink } from './aside-link.ts';
 import type { CommandLink } from './command-link.ts';
-import { unexpectedReply, unfinished } from './errors.ts';
+import { isReply, unexpectedReply, unfinished } from './errors.ts';
 import type { Leases } from './leases.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import { integerIn, outcomeIn } from './outcome.ts';
+import type { Persistence } from './persistence.ts';
 import type { Protocol } from './protocol.ts';
 
 /** The highest number that a release script answers. */
@@ -59,10 +60,11 @@ export class Releaser {
   #release(grant: Grant, retrying?: () => void): Promise<boolean> {
     const { link, protocol, leases } = this.#parts;
     const call = protocol.release(grant.name, grant.owner);
+    const { cuts } = link;
     return new Promise((resolve) => {
       const release = new Release(grant.name, resolve, (failure) => {
         retrying?.();
-        return releaseAgain(link, call, grant.deadline, failure);
+        return releaseAgain(link, call, grant.deadline, { failure, cuts });
       });
       link.send(call, Number.POSITIVE_INFINITY, release);
       leases.delete(grant);
@@ -121,23 +123,29 @@ class ReleaseAside implements Caller {
     else this.#resolve(this.#again().then((ours) => ours || outcome === 3));
   }
 
-  failed(): void {
-    // It may have been released all the same.
-    this.#resolve(this.#again().then(() => true));
+  failed(error: LockBackendError): void {
+    const released = this.#again().then((ours) => {
+      // Without an answer it may have been released all the same.
+      if (ours || !isReply(error.cause)) return true;
+      // So it was for who may not tell the next in line.
+      if (error.reason === 'denied') throw error;
+      return false;
+    });
+    this.#resolve(released);
   }
 }
 
-/** Sends a release until the server has answered or `giveUpAt` has passed; `failure` is what kept it from answering before. */
+/** Sends a release until the server has answered or `giveUpAt` has passed; `first` is what became of a first sending that failed. */
 async function releaseAgain(
   link: CommandLink,
   call: ScriptCall,
   giveUpAt: number,
-  failure?: LockBackendError,
+  first: Pick<Persistence, 'failure' | 'cuts'>,
 ): Promise<boolean> {
   const isOver = link.endOfWork(giveUpAt);
   let released = false;
-  for (let reason = failure; ; reason = undefined) {
-    const persistence = { answerBy: Number.POSITIVE_INFINITY, failure: reason };
+  for (let before = first; ; before = {}) {
+    const persistence = { answerBy: Number.POSITIVE_INFINITY, ...before };
     const answer = await link.persist(call, giveUpAt, persistence);
     const outcome = outcomeIn(answer?.reply, MOST, call.lockName);
     released ||= outcome === 1 || outcome === 3 || answer?.repeated === true;

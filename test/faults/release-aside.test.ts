@@ -125,6 +125,22 @@ for (const capacity of SHARES) {
     await expect(lock.release()).rejects.toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
   });
 
+  it(`a release of ${capacity} that may not tell the next in line says so, although the lease has ended`, async () => {
+    await redis.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '&*', '+@all', '-spublish');
+    await client.close();
+    split.disconnect();
+    connect({ username: 'mute', password: 'secret' });
+    const lock = await handedOver(capacity);
+    const { granted } = await inLine(capacity);
+    const denied = { code: 'ERR_LOCK_BACKEND', reason: 'denied', lockName: 'handed' };
+    await expect(lock.release()).rejects.toMatchObject(denied);
+    const creator = holder.creator('handed', { capacity, units: capacity });
+    expect(await creator.inspect()).toMatchObject({ holders: [], waiters: 1 });
+    // Whoever may tell the line does so, and does not overtake it.
+    expect(await creator.tryAcquire(TTL)).toBeNull();
+    await granted;
+  });
+
   it(`a release of ${capacity} finds its database, also one that was chosen after the connection was made`, async () => {
     await split.select(3);
     holder = new LockClient(`${server.url}/3`);

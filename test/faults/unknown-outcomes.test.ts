@@ -81,6 +81,39 @@ describe('row 1: a reply is lost after the server has executed, and ioredis send
     await release;
     expect(await creator.isLocked()).toBe(false);
   });
+
+  it('nor one that was repeated to a server that refused it', async () => {
+    await using client = new LockClient(proxy.url);
+    const lock = await client.creator('resent').acquire(30_000);
+    await using other = await startRedis();
+    const release = proxy.swallowNextReply({ afterRequestContaining: scripts.release.sha });
+    proxy.refuse();
+    const releasing = lock.release();
+    await release;
+    await redis.call('REPLICAOF', other.host, other.port);
+    const recorder = await recordCommands(server);
+    proxy.accept();
+    await until(async () => (await runs(recorder, scripts.release)).count > 0, { what: 'the repetition' });
+    await redis.call('REPLICAOF', 'NO', 'ONE');
+    await releasing;
+    recorder.close();
+  });
+});
+
+it('what a server has refused it has not done: a lease that is gone by the next try was lost', async () => {
+  await using client = new LockClient(proxy.url);
+  const lock = await client.creator('refused').acquire(30_000);
+  await using other = await startRedis();
+  await redis.call('REPLICAOF', other.host, other.port);
+  const releasing = lock.release();
+  // On the same connection, and so answered after the release.
+  await expect(client.creator('other').tryAcquire(30_000)).rejects.toThrow('READONLY');
+  proxy.stallRequests();
+  await redis.ping();
+  await redis.call('REPLICAOF', 'NO', 'ONE');
+  await redis.flushall();
+  proxy.flow();
+  await expect(releasing).rejects.toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
 });
 
 describe('row 3: commands that ioredis never settles', () => {

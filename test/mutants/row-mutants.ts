@@ -127,9 +127,30 @@ export const ROW_MUTANTS: readonly Mutant[] = [
   {
     what: 'a release that fails is not asked for again',
     file: 'redis/releaser.ts',
-    code: 'return releaseAgain(link, call, grant.deadline, failure);',
+    code: 'return releaseAgain(link, call, grant.deadline, { failure, cuts });',
     instead: 'return Promise.reject(failure);',
     tests: ['faults/blocked-servers.test.ts', UNKNOWN],
+  },
+  {
+    what: 'a release that a server has refused may have been done by it',
+    file: 'redis/command-link.ts',
+    code: 'repeated ||= !isReply(error.cause) || cuts !== this.#cuts;',
+    instead: 'repeated = true;',
+    tests: [UNKNOWN],
+  },
+  {
+    what: 'a release whose answer was lost is a loss when its repetition is refused',
+    file: 'redis/command-link.ts',
+    code: 'repeated ||= !isReply(error.cause) || cuts !== this.#cuts;',
+    instead: 'repeated ||= !isReply(error.cause);',
+    tests: [UNKNOWN],
+  },
+  {
+    what: 'a release aside hides that the next in line must not be told',
+    file: 'redis/releaser.ts',
+    code: "if (error.reason === 'denied') throw error;",
+    instead: '',
+    tests: ['faults/release-aside.test.ts'],
   },
   {
     what: 'a grant counts although too few replicas have it',
