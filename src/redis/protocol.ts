@@ -82,9 +82,8 @@ export class Protocol {
     return { script: this.#adopt, lockName, args: [record, `${record}:queue`, owner, ttlMs, String(fence)] };
   }
 
-  /** `owner` is an owner id, or `force` for whoever holds the lock. */
   release(lockName: string, owner: string): ScriptCall {
-    if (isShare(owner)) return this.releaseShares(lockName, owner);
+    if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, owner, []);
     const record = this.#keys.record(lockName);
     return { script: this.#release, lockName, args: [record, `${record}:queue`, owner] };
   }
@@ -96,9 +95,11 @@ export class Protocol {
     return { script: this.#release, lockName, args: [record, `${record}:queue`, owner, inbox] };
   }
 
-  /** `owner` is an owner id, `force` for all who hold any, or anything else to go on with the line. */
-  releaseShares(lockName: string, owner: string): ScriptCall {
-    return this.#shareCall(this.#releaseShare, lockName, owner, []);
+  /** As `release`, of somebody else's lease, who is told so. */
+  force(lockName: string, owner: string): ScriptCall {
+    if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, 'force', [owner]);
+    const record = this.#keys.record(lockName);
+    return { script: this.#release, lockName, args: [record, `${record}:queue`, 'force', owner] };
   }
 
   refresh(lockName: string, owner: string, ttlMs: number): ScriptCall {

@@ -98,6 +98,37 @@ describe('row 1: a reply is lost after the server has executed, and ioredis send
     await releasing;
     recorder.close();
   });
+
+  it.each([
+    { capacity: 1, dead: 0 },
+    { capacity: 2, dead: 0 },
+    // So many are dropped in steps, between which the holder has heard of it and gives the lock back.
+    { capacity: 1, dead: 1_500 },
+  ])('takes the lock from its holder, and not from the next in line: %o', async ({ capacity, dead }) => {
+    await using client = new LockClient(proxy.url);
+    await using others = new LockClient(server.url);
+    const [forcing, creator] = [client, others].map((each) =>
+      each.creator('resent', { capacity, units: capacity }),
+    );
+    const script = capacity === 1 ? scripts.release : scripts.releaseShare;
+    await redis.script('LOAD', script.lua);
+    const lock = await creator!.acquire(30_000);
+    const line = Array.from({ length: dead }, (_, index) => [index + 1, `dead:${index}:60000`]);
+    if (dead > 0) await redis.zadd('baton:{resent}:queue', ...line.flat());
+    const waiting = creator!.acquire(30_000, 10_000);
+    await until(async () => (await creator!.inspect()).waiters === dead + 1, { what: 'the waiter' });
+    const swallowed = proxy.swallowNextReply({ afterRequestContaining: script.sha });
+    proxy.refuse();
+    const forced = forcing!.forceRelease();
+    await swallowed;
+    const ended: unknown = await lock.release().catch((error: unknown) => error);
+    if (dead === 0) expect(ended).toMatchObject({ code: 'ERR_LOCK_LOST' });
+    const next = await waiting;
+    proxy.accept();
+    expect(await forced).toBe(true);
+    expect(await next.isHeld()).toBe(true);
+    await next.release();
+  });
 });
 
 it('what a server has refused it has not done: a lease that is gone by the next try was lost', async () => {

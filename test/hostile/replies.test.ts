@@ -6,7 +6,7 @@ import { redisSettings } from '../../src/redis/options.ts';
 import { RedlockBackend } from '../../src/redlock/backend.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { type CommandKind, FakeCluster, FakeRedis, ScriptKinds, type Sent } from './fake-redis.ts';
-import { consent, serverUs } from './honest.ts';
+import { consent, refusal, serverUs } from './honest.ts';
 
 const PATIENCE_MS = 50;
 const SETTINGS = redisSettings({ commandTimeout: PATIENCE_MS, safetyNet: 100 });
@@ -154,7 +154,8 @@ describe('a server that always says that there is more to do', () => {
   });
 
   it('keeps a release by force no longer either', async () => {
-    const call = clientOf(again).creator('x').forceRelease();
+    const held = { ...again, inspect: () => refusal('inspect', [], clock) };
+    const call = clientOf(held).creator('x').forceRelease();
     expect(await within(2 * PATIENCE_MS + 50, call)).toMatchObject(STUCK);
   });
 

@@ -34,6 +34,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['faults/forced.test.ts', 'conformance/conformance.test.ts'],
   },
   {
+    what: 'a release by force takes the lock from whoever holds it by then',
+    file: RELEASE,
+    code: "if holder ~= owner then return redis.call('ZREM', KEYS[2], owner) end",
+    instead: "if holder ~= owner and not forced then return redis.call('ZREM', KEYS[2], owner) end",
+    tests: [UNKNOWN],
+  },
+  {
     what: 'a lock is not released when the server is out of memory',
     file: FRAGMENTS,
     code: "redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')",

@@ -10,10 +10,10 @@ import {
 import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
- * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how all holders are dispossessed.
+ * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how a holder is dispossessed.
  *
  * KEYS  1 record, 2 queue, 3 holders
- * ARGV  1 owner id, or 'force' for all who hold any; 2 `ownInbox`, see TELL_GRANT
+ * ARGV  1 owner id, 2 `ownInbox`, see TELL_GRANT; or 1 'force', 2 the owner id of who is dispossessed
  * Replies
  *   1   it was a holder, or in the queue, and is not any more
  *   0   it was neither
@@ -25,8 +25,8 @@ export function releaseShareScript(constants: ScriptConstants): Script {
     `
 ${READ_RECORD}
 ${declareConstants(constants)}
-local owner = ARGV[1]
-ownInbox = ARGV[2]
+local owner, forced = ARGV[1], ARGV[1] == 'force'
+if forced then owner = ARGV[2] else ownInbox = ARGV[2] end
 local mark = record and string.sub(record, 17, 17)
 if not ${IS_OF_SHARES} then
   -- Its lease is gone with the record, or was over long ago.
@@ -36,23 +36,12 @@ ${READ_TIME}
 ${PARSE_SHARES}
 ${SWEEP}
 local known, inHash = 1, false
-if owner == 'force' then
-  if used == 0 then return 0 end
-  local holders = sole and { sole } or redis.call('HKEYS', KEYS[3])
-  -- A write first, also where there is no hash: a server that refuses it must not have told the holders anything.
-  redis.call('DEL', KEYS[3])
-  for _, holder in ipairs(holders) do
-    redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
-  end
-  used = 0
+${FIND}
+local leaseEnd, _, units = find(owner)
+if leaseEnd then
+  used, inHash, sole = used - units, not sole, nil
 else
-  ${FIND}
-  local leaseEnd, _, units = find(owner)
-  if leaseEnd then
-    used, inHash, sole = used - units, not sole, nil
-  else
-    known = redis.call('ZREM', KEYS[2], owner)
-  end
+  known = redis.call('ZREM', KEYS[2], owner)
 end
 local self, nobody
 ${PUT}
@@ -61,6 +50,7 @@ ${SERVE}
 -- After the next in line has come in: a hash that never gets empty keeps its expiry.
 if inHash then redis.call('HDEL', KEYS[3], owner) end
 ${SAVE}
+if forced and leaseEnd then redis.pcall('SPUBLISH', inboxes .. string.match(owner, '^[^:]*'), 'forced ' .. owner) end
 if line == 'denied' then return ${DENIED} end
 return line == 'more' and known + 2 or known
 `,

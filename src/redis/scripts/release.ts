@@ -18,18 +18,18 @@ import {
  * dispossessed.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, or 'force' for whoever holds it; 2 `ownInbox`, see TELL_GRANT
+ * ARGV  1 owner id, 2 `ownInbox`, see TELL_GRANT; or 1 'force', 2 the owner id of who is dispossessed: of whoever holds
+ *       it, a repeated command would take it from the next
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
  *   0   it was neither
- *   shares  'force' for a semaphore or a read-write lock, which another script releases
  *   2   still the holder: dead waiters were dropped and there are more, call again
  */
 export function releaseScript(constants: ScriptConstants): Script {
   return new Script(`
 ${READ_RECORD}
 ${declareConstants(constants)}
-local owner, head = ARGV[1], nil
+local owner, head, forced = ARGV[1], nil, false
 ownInbox = ARGV[2]
 ${RECORD_FIELDS}
 if record and string.sub(record, 32) == owner then
@@ -43,11 +43,12 @@ if record and string.sub(record, 32) == owner then
   end
   fence, holder = tonumber(string.sub(record, 1, 16)), owner
 else
-  ${parseRecord("if owner == 'force' then return 'shares' end")}
-  if holder ~= owner and owner ~= 'force' then return redis.call('ZREM', KEYS[2], owner) end
+  ${parseRecord('')}
+  if owner == 'force' then owner, ownInbox, forced = ARGV[2], nil, true end
+  if holder ~= owner then return redis.call('ZREM', KEYS[2], owner) end
 end
 ${READ_TIME}
-if owner == 'force' then
+if forced then
   if leaseEnd <= ms then return 0 end
   -- A write first: a server that refuses it must not have told the holder anything.
   head = redis.call('ZPOPMIN', KEYS[2])
