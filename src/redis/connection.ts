@@ -21,6 +21,11 @@ export function serverOf({ options }: Redis): string {
   return sentinels && name ? `Sentinel ${name}` : (path ?? `${host}:${port}`);
 }
 
+/** The database that a connection is in: that of its options, unless another was chosen since. */
+export function databaseOf({ condition, options }: Redis): number {
+  return condition?.select ?? options.db ?? 0;
+}
+
 /** The connection to one node of a cluster, by its `host:port`. */
 export function nodeAt(cluster: Cluster, address: string): Redis | undefined {
   return cluster.nodes('all').find(({ options }) => `${options.host}:${options.port}` === address);

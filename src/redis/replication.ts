@@ -4,12 +4,12 @@ import { type Clock, pause } from '../core/clock.ts';
 import { leaseDeadline } from '../core/deadline.ts';
 import { LockBackendError, ReplicationError } from '../errors.ts';
 import { CommandLink } from './command-link.ts';
+import { databaseOf } from './connection.ts';
 import { noAnswer, toBackendError, unexpectedReply } from './errors.ts';
 import type { ReplicaSettings } from './options.ts';
 import { integerIn, outcomeIn } from './outcome.ts';
+import { OWN_CONNECTION } from './own-connection.ts';
 import type { Protocol } from './protocol.ts';
-
-const DISCONNECT_TIMEOUT_MS = 100;
 
 interface Pending {
   readonly grant: Grant;
@@ -44,6 +44,8 @@ export class Replication {
     this.#clock = clock;
     this.#settings = settings.replicas;
     this.#patienceMs = settings.commandTimeoutMs;
+    source.on('end', this.#followEnd);
+    source.on('select', this.#followSelect);
   }
 
   /** Resolves when enough replicas have the grant, whose deadline has then moved. Rejects with a `LockBackendError`. */
@@ -55,7 +57,10 @@ export class Replication {
   }
 
   close(): void {
+    this.#source.off('end', this.#followEnd);
+    this.#source.off('select', this.#followSelect);
     this.#link?.close();
+    this.#connection?.off('end', this.#comeBack);
     this.#connection?.disconnect();
   }
 
@@ -113,17 +118,38 @@ export class Replication {
   }
 
   #open(): CommandLink {
+    this.#comeBack();
     if (this.#link) return this.#link;
     this.#connection = this.#source.duplicate({
-      lazyConnect: false,
-      autoResendUnfulfilledCommands: false,
-      enableAutoPipelining: false,
-      maxRetriesPerRequest: null,
-      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+      ...OWN_CONNECTION,
+      // The first grant is there before the connection, and what is waited for here takes its own time.
+      enableOfflineQueue: true,
+      commandTimeout: undefined,
+      socketTimeout: undefined,
+      db: databaseOf(this.#source),
     });
+    // Before any other listener: to those it has not ended.
+    this.#connection.on('end', this.#comeBack);
     // Failures reach whoever waits for an answer.
     this.#connection.on('error', () => {});
     this.#link = new CommandLink(this.#connection, this.#clock, this.#patienceMs);
+    this.#followEnd();
     return this.#link;
   }
+
+  /** By Sentinels ioredis may end a connection for good, see `SentinelRedis`; and the user may open again one that was ended. */
+  readonly #comeBack = (): void => {
+    if (this.#connection?.status !== 'end' || this.#source.status === 'end') return;
+    this.#connection.connect().catch(() => {});
+  };
+
+  /** When the user ends the connection we were made from, ours must not keep the process alive. */
+  readonly #followEnd = (): void => {
+    if (this.#source.status === 'end') this.#connection?.disconnect();
+  };
+
+  readonly #followSelect = (database: number): void => {
+    // If that fails, the lease is not found where it is looked for, and so not confirmed.
+    this.#connection?.select(database).catch(() => {});
+  };
 }

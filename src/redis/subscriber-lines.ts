@@ -1,9 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
-import { backoffMs } from '../core/backoff.ts';
-import { type Connection, DISCONNECT_TIMEOUT_MS, isCluster, nodeAt, slotOf } from './connection.ts';
-
-const RETRY_BASE_MS = 50;
-const RETRY_LONGEST_MS = 2_000;
+import { type Connection, isCluster, nodeAt, slotOf } from './connection.ts';
+import { OWN_CONNECTION } from './own-connection.ts';
 
 /** What becomes of the connections on which a subscriber listens. */
 export interface LineEvents {
@@ -33,11 +30,6 @@ export interface Lines {
   /** Ends those on which nobody listens any more. */
   keep(inUse: ReadonlySet<Redis>): void;
   close(): void;
-}
-
-/** How long to wait before what a subscriber needs is tried again: a connection, or a subscription. */
-export function retryDelayMs(attempt: number): number {
-  return backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS);
 }
 
 export function linesOf(source: Connection, events: LineEvents): Lines {
@@ -153,17 +145,11 @@ class ClusterLines implements Lines {
 
 function openLine(source: Redis, events: LineEvents): Redis {
   const line = source.duplicate({
+    ...OWN_CONNECTION,
     keyPrefix: '',
-    lazyConnect: false,
     readOnly: false,
     autoResubscribe: false,
-    // What is in flight when the link is cut is asked for again by us.
-    autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
-    enableAutoPipelining: false,
-    maxRetriesPerRequest: null,
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    retryStrategy: (attempt: number) => 10 + retryDelayMs(attempt),
   });
   line.on('ready', () => events.ready());
   line.on('close', () => events.lost(line));

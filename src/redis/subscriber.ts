@@ -4,7 +4,8 @@ import { type Alarm, type Clock, pause } from '../core/clock.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { closedError, connectionEnded, isPermanent, toBackendError } from './errors.ts';
-import { type LineEvents, type Lines, linesOf, retryDelayMs } from './subscriber-lines.ts';
+import { retryDelayMs } from './own-connection.ts';
+import { type LineEvents, type Lines, linesOf } from './subscriber-lines.ts';
 
 /** How long the end of a subscription may take. */
 const PATIENCE_MS = 1_000;

@@ -153,6 +153,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: ['faults/release-aside.test.ts'],
   },
   {
+    what: 'the connection on which replicas are waited for does not come back when ioredis has ended it',
+    file: 'redis/replication.ts',
+    code: "this.#connection.on('end', this.#comeBack);",
+    instead: '',
+    tests: ['backends/redis-replicas.test.ts'],
+  },
+  {
     what: 'a grant counts although too few replicas have it',
     file: 'redis/replication.ts',
     code: 'else if (confirmed < count) reject(',
