@@ -4,7 +4,7 @@ import { clientOf, isOwner, Owners } from '../core/owner.ts';
 import { LockClosedError } from '../errors.ts';
 import { AsideLink } from './aside-link.ts';
 import { CommandLink } from './command-link.ts';
-import { type Connection, isCluster } from './connection.ts';
+import { type Connection, databaseOf, isCluster } from './connection.ts';
 import { RedisCounters } from './counters.ts';
 import { closedError, connectionEnded } from './errors.ts';
 import { warnOfEviction } from './eviction.ts';
@@ -66,7 +66,7 @@ export class RedisBackend implements LockBackend {
     this.#client = owners.client;
     this.#settings = settings;
     this.clock = clock;
-    this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix);
+    this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix, databaseOf(redis));
     this.protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
     this.#leases = new Leases(clock);
     this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);

@@ -22,7 +22,9 @@ export function serverOf({ options }: Redis): string {
 }
 
 /** The database that a connection is in: that of its options, unless another was chosen since. */
-export function databaseOf({ condition, options }: Redis): number {
+export function databaseOf(connection: Connection): number {
+  if (isCluster(connection)) return 0;
+  const { condition, options } = connection;
   return condition?.select ?? options.db ?? 0;
 }
 

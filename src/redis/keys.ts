@@ -9,11 +9,17 @@ export const INBOXES_OF_KEY = ':inbox:';
 export class Keys {
   readonly #keyPrefix: string;
   readonly #prefix: string;
+  /**
+   * What follows a full key in the name of the channel of its events. Channels are the same for all databases of a server, and
+   * keys are not.
+   */
+  readonly eventsOfKey: string;
 
-  /** `keyPrefix` is what ioredis puts before keys; `prefix` is ours. */
-  constructor(keyPrefix: string, prefix: string) {
+  /** `keyPrefix` is what ioredis puts before keys; `prefix` is ours; `database` is where the keys are. */
+  constructor(keyPrefix: string, prefix: string, database = 0) {
     this.#keyPrefix = keyPrefix;
     this.#prefix = prefix;
+    this.eventsOfKey = database === 0 ? ':events' : `:events:${database}`;
   }
 
   /** As handed to ioredis, which adds its `keyPrefix`. */
@@ -23,7 +29,7 @@ export class Keys {
 
   /** The channel on which a watched lock publishes its states. */
   events(name: string): string {
-    return `${this.#keyPrefix}${this.record(name)}:events`;
+    return `${this.#keyPrefix}${this.record(name)}${this.eventsOfKey}`;
   }
 
   /** As handed to ioredis, which adds its `keyPrefix`. */
@@ -33,7 +39,7 @@ export class Keys {
 
   /** The channel on which a counter tells those who wait for 0. */
   counterEvents(name: string): string {
-    return `${this.#keyPrefix}${this.counter(name)}:events`;
+    return `${this.#keyPrefix}${this.counter(name)}${this.eventsOfKey}`;
   }
 
   /** What the channel names of all inboxes begin with, where one serves all names. */

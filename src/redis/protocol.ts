@@ -23,6 +23,7 @@ export function scriptConstants(keys: Keys, settings: RedisSettings, perName: bo
   return {
     retentionMs: settings.fenceRetentionMs,
     queueTtlMs: settings.safetyNetMs * QUEUE_LIFE_IN_SAFETY_NETS,
+    eventsOfKey: keys.eventsOfKey,
     inboxes: perName ? { ofKey: INBOXES_OF_KEY } : { ofAll: keys.inboxes },
   };
 }

@@ -192,4 +192,10 @@ describe('row 44: the keys of a name', () => {
     expect(keys.events('orders:42')).toBe('app:baton:{orders:42}:events');
     expect(keys.inboxes).toBe('app:baton:inbox:');
   });
+
+  it('are not the same channels in two databases of a server', () => {
+    const keys = new Keys('app:', 'baton', 3);
+    expect(keys.events('orders:42')).toBe('app:baton:{orders:42}:events:3');
+    expect(keys.counterEvents('batch')).toBe('app:baton:{batch}:counter:events:3');
+  });
 });

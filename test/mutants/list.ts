@@ -41,6 +41,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [UNKNOWN],
   },
   {
+    what: 'the events of all databases go over one channel',
+    file: 'redis/keys.ts',
+    code: "database === 0 ? ':events'",
+    instead: "database >= 0 ? ':events'",
+    tests: ['backends/redis-databases.test.ts'],
+  },
+  {
     what: 'a lock is not released when the server is out of memory',
     file: FRAGMENTS,
     code: "redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')",

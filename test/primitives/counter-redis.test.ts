@@ -8,7 +8,7 @@ import { until } from '../support/wait.ts';
 
 const TTL = 60_000;
 const RETENTION = 90_000;
-const script = countScript({ retentionMs: RETENTION });
+const script = countScript({ retentionMs: RETENTION, eventsOfKey: ':events' });
 const KEY = 'baton:{batch}:counter';
 
 const { server, redis } = await ownRedis();

@@ -8,7 +8,12 @@ import { refreshScript } from '../../src/redis/scripts/refresh.ts';
 import { releaseScript } from '../../src/redis/scripts/release.ts';
 import { releaseShareScript } from '../../src/redis/scripts/release-share.ts';
 
-const defaults = { retentionMs: 3_600_000, queueTtlMs: 90_000, inboxes: { ofAll: 'baton:inbox:' } };
+const defaults = {
+  retentionMs: 3_600_000,
+  queueTtlMs: 90_000,
+  eventsOfKey: ':events',
+  inboxes: { ofAll: 'baton:inbox:' },
+};
 
 /** The scripts as a backend with default settings sends them. */
 export const scripts = {

@@ -11,7 +11,7 @@ import { READ_TIME, REFUSE_OLD, type ScriptConstants } from './fragments.ts';
  * the number of its latest with what it found is kept; the client works out from that, by the same rules, what to tell the
  * callers. A number lower than the latest belongs to a request that the client has given up: it changes nothing any more.
  *
- * As soon as the counter comes to 0 or is deleted it says so on its channel, `<KEYS[1]>:events`: `<server time, µs> <0 or
+ * As soon as the counter comes to 0 or is deleted it says so on its channel, `<KEYS[1]><eventsOfKey>`: `<server time, µs> <0 or
  * −1>`. Of several such events in one request it says the first, since that ends the wait of all who wait by then. It
  * is said before the counter is written, so that a user who may not say it changes nothing.
  *
@@ -22,7 +22,10 @@ import { READ_TIME, REFUSE_OLD, type ScriptConstants } from './fragments.ts';
  *   to 'read'   `<server time, µs> <value> <time left, ms>`
  *   else        what the counter was before the request; `stale` when the number is lower than the latest
  */
-export function countScript({ retentionMs }: Pick<ScriptConstants, 'retentionMs'>): Script {
+export function countScript({
+  retentionMs,
+  eventsOfKey,
+}: Pick<ScriptConstants, 'retentionMs' | 'eventsOfKey'>): Script {
   return new Script(`
 ${REFUSE_OLD}
 local request, latest = ARGV[1], nil
@@ -71,11 +74,11 @@ if value == before and not life then return found end
 redis.call('SET', KEYS[2], request .. ' ' .. found, 'PX', ${retentionMs})
 if event then
   ${READ_TIME}
-  if type(redis.pcall('SPUBLISH', KEYS[1] .. ':events', now .. ' ' .. event)) ~= 'number' then
+  if type(redis.pcall('SPUBLISH', KEYS[1] .. '${eventsOfKey}', now .. ' ' .. event)) ~= 'number' then
     redis.call('DEL', KEYS[2])
     if latest then redis.call('SET', KEYS[2], latest, 'PX', ${retentionMs}) end
     return redis.error_reply('BATONDENIED this user is refused SPUBLISH on the channels of counters: '
-      .. 'allow it +spublish and the channel &' .. KEYS[1] .. ':events')
+      .. 'allow it +spublish and the channel &' .. KEYS[1] .. '${eventsOfKey}')
   end
 end
 if value < 0 then

@@ -21,15 +21,17 @@ export interface ScriptConstants {
   readonly retentionMs: number;
   /** How long a queue outlives its last visitor. */
   readonly queueTtlMs: number;
+  /** What follows the key in the name of the channel of its events. */
+  readonly eventsOfKey: string;
   /** What the channel names of all inboxes begin with; or what follows the record's key in the names of its own. */
   readonly inboxes: { readonly ofAll: string } | { readonly ofKey: string };
 }
 
 /** The constants as Lua locals, and `ownInbox`, see TELL_GRANT. */
-export function declareConstants({ retentionMs, queueTtlMs, inboxes }: ScriptConstants): string {
-  const numbers = `${retentionMs}, '${retentionMs}', '${queueTtlMs}'`;
+export function declareConstants({ retentionMs, queueTtlMs, eventsOfKey, inboxes }: ScriptConstants): string {
+  const fixed = `${retentionMs}, '${retentionMs}', '${queueTtlMs}', '${eventsOfKey}'`;
   const channels = 'ofAll' in inboxes ? quote(inboxes.ofAll) : `KEYS[1] .. ${quote(inboxes.ofKey)}`;
-  return `local ownInbox\nlocal retention, retentionText, queueTtl, inboxes = ${numbers}, ${channels}`;
+  return `local ownInbox\nlocal retention, retentionText, queueTtl, eventsOfKey, inboxes = ${fixed}, ${channels}`;
 }
 
 /** A Lua string of any bytes. */
@@ -207,7 +209,7 @@ local function save(fenceText)
   end
   redis.call('SET', KEYS[1], text, 'PX', life)
   if mark == 'w' then
-    local listeners = redis.pcall('SPUBLISH', KEYS[1] .. ':events', now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text)
+    local listeners = redis.pcall('SPUBLISH', KEYS[1] .. eventsOfKey, now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text)
     if listeners == 0 then
       text = holder == '-' and fenceText or fenceText .. 'q' .. string.sub(text, 18)
       redis.call('SET', KEYS[1], text, 'KEEPTTL')

@@ -170,7 +170,7 @@ local life = math.max(latest, keptUntil) - ms
 redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
 if watched then
   state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
-  if redis.pcall('SPUBLISH', KEYS[1] .. ':events', state) == 0 then
+  if redis.pcall('SPUBLISH', KEYS[1] .. eventsOfKey, state) == 0 then
     redis.call('SETRANGE', KEYS[1], 16, string.lower(string.sub(text, 17, 17)))
   end
 end
