@@ -4,6 +4,7 @@ import { ROW_MUTANTS } from './row-mutants.ts';
 const RELEASE = 'redis/scripts/release.ts';
 const ACQUIRE = 'redis/scripts/acquire.ts';
 const FRAGMENTS = 'redis/scripts/fragments.ts';
+const GRANTS = 'redis/scripts/grant-fragments.ts';
 const MODEL = 'model/model.test.ts';
 const OWNERSHIP = 'faults/ownership.test.ts';
 const WAKEUPS = 'faults/wakeups.test.ts';
@@ -49,35 +50,35 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a lock is not released when the server is out of memory',
-    file: FRAGMENTS,
+    file: GRANTS,
     code: "redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')",
     instead: '',
     tests: [KEYS],
   },
   {
     what: 'a waiter whom one may not tell loses its place',
-    file: FRAGMENTS,
+    file: GRANTS,
     code: "redis.call('ZADD', KEYS[2], head[2], owner)",
     instead: '',
     tests: [WAKEUPS],
   },
   {
     what: 'a handoff goes to who does not listen',
-    file: FRAGMENTS,
+    file: GRANTS,
     code: 'if told > 0 then return owner end',
     instead: 'return owner',
     tests: [WAKEUPS],
   },
   {
     what: 'a fence may be that of the grant before',
-    file: FRAGMENTS,
+    file: GRANTS,
     code: 'nextFence = fence + 1',
     instead: 'nextFence = fence',
     tests: [KEYS],
   },
   {
     what: 'a record has no TTL',
-    file: FRAGMENTS,
+    file: GRANTS,
     code: "redis.call('SET', KEYS[1], text, 'PX', life)",
     instead: "redis.call('SET', KEYS[1], text)",
     tests: [KEYS],

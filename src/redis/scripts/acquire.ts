@@ -5,16 +5,15 @@ import {
   declareConstants,
   END_IN_TIME,
   FOREIGN,
-  HAND_OVER,
   lineUp,
   parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
   REFUSE_OLD,
-  SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
+import { HAND_OVER, SAVE_RECORD } from './grant-fragments.ts';
 import { LOOK_AT_SHARES } from './share-fragments.ts';
 
 /** A semaphore or read-write lock that nobody uses is a free mutex. */

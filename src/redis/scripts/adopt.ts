@@ -8,9 +8,9 @@ import {
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
-  SAVE_RECORD,
   type ScriptConstants,
 } from './fragments.ts';
+import { SAVE_RECORD } from './grant-fragments.ts';
 
 /**
  * Votes for an owner that was granted the lock on another server: takes over its lease and its fence, if the lock is

@@ -6,8 +6,8 @@ import {
   READ_RECORD,
   READ_TIME,
   type ScriptConstants,
-  WRITE_ANYWAY,
 } from './fragments.ts';
+import { WRITE_ANYWAY } from './grant-fragments.ts';
 import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /** Finds the lease of `owner`, among those that have not ended; answers 0 when there is none. */

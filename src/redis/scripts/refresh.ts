@@ -5,11 +5,10 @@ import {
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
-  SAVE_RECORD,
   type ScriptConstants,
   ttlIn,
-  WRITE_ANYWAY,
 } from './fragments.ts';
+import { SAVE_RECORD, WRITE_ANYWAY } from './grant-fragments.ts';
 
 /**
  * Starts a lease's TTL anew. Never recreates one.

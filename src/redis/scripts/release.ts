@@ -2,16 +2,14 @@ import { Script } from '../script.ts';
 import {
   DENIED,
   declareConstants,
-  HAND_OVER,
   NOBODY,
   parseRecord,
   READ_RECORD,
   READ_TIME,
   RECORD_FIELDS,
-  SAVE_RECORD,
   type ScriptConstants,
-  WRITE_ANYWAY,
 } from './fragments.ts';
+import { HAND_OVER, SAVE_RECORD, WRITE_ANYWAY } from './grant-fragments.ts';
 
 /**
  * Ends a lease and hands the lock to the next in line; also how a waiter leaves the queue, and how a holder is

@@ -1,4 +1,5 @@
-import { FOREIGN, TELL_GRANT } from './fragments.ts';
+import { FOREIGN } from './fragments.ts';
+import { TELL_GRANT } from './grant-fragments.ts';
 
 /**
  * Lua that the scripts for shares have in common: semaphores and read-write locks, of which several units may be out. The
