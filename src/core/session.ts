@@ -6,6 +6,7 @@ import { pause } from './clock.ts';
 import { type AcquireMessage, acquires, resumptions } from './diagnostics.ts';
 import { Endings } from './endings.ts';
 import { type LockJson, takeOver } from './handover.ts';
+import { Holdings } from './holdings.ts';
 import { ignoreBackendError, ignoreEndedLease } from './ignore.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Lock } from './lock.ts';
@@ -23,8 +24,6 @@ import { Watch } from './watch.ts';
 
 /** How long close() waits for the releases it has sent, in ms: the TTL covers what the server does not answer. */
 const CLOSE_PATIENCE_MS = 5_000;
-/** From this many leases on, those that ran out unreleased are looked for now and then. */
-const PRUNE_FROM = 1_024;
 
 /**
  * What one client has open on a backend: pending acquires, held leases, running watches. A `scope` is whoever
@@ -34,12 +33,10 @@ export class Session implements Requester {
   readonly backend: LockBackend;
   readonly #done: () => Promise<void>;
   readonly #pending = new LinkedSet<PendingRequest>();
-  /** The requests that have come to a lease, and the leases that others have handed to us. */
-  readonly #held = new LinkedSet<HeldEntry>();
+  readonly #holdings = new Holdings();
   readonly #endings = new Endings();
   readonly #aborts = new Aborts();
   readonly #closedScopes = new WeakSet<object>();
-  #pruneAt = PRUNE_FROM;
   #closing: Promise<void> | undefined;
 
   /** `done` gives the backend back to whoever opened it. */
@@ -55,7 +52,7 @@ export class Session implements Requester {
 
   /** The leases held now, oldest first. */
   get held(): Lock[] {
-    return this.#locks().filter((lock) => lock.remaining > 0);
+    return this.#holdings.locks().filter((lock) => lock.remaining > 0);
   }
 
   acquire(asked: Asked, signal?: AbortSignal): Promise<Lock> {
@@ -96,7 +93,7 @@ export class Session implements Requester {
     }
     const lock = new Lock(this.backend, grant, request);
     request.lock = lock;
-    this.#keep(request);
+    this.#holdings.add(request);
     return lock;
   }
 
@@ -112,14 +109,14 @@ export class Session implements Requester {
     // If closed meanwhile, it is still there for whoever resumes it elsewhere.
     this.assertOpen(scope);
     const lease = new ResumedLease(this.backend, grant, scope, this);
-    this.#keep(lease);
+    this.#holdings.add(lease);
     // An answer may come too late. Then this rejects.
     if (lease.lock.remaining === 0) await lease.lock.release();
     return lease.lock;
   }
 
   lockEnded(entry: HeldEntry): void {
-    this.#held.delete(entry);
+    this.#holdings.delete(entry);
   }
 
   /** Ends the waits of one scope with an error. */
@@ -178,7 +175,7 @@ export class Session implements Requester {
     for (const request of this.#pending.toArray()) {
       if (includes(request.scope)) request.cancel(new LockClosedError('closed while waiting', request.name));
     }
-    const locks = this.#locks(includes);
+    const locks = this.#holdings.locks(includes);
     if (!release) {
       for (const lock of locks) lock.abandon();
       return;
@@ -233,21 +230,6 @@ export class Session implements Requester {
         request.failed(error);
       }
     });
-  }
-
-  #keep(entry: HeldEntry): void {
-    this.#held.add(entry);
-    if (this.#held.size >= this.#pruneAt) this.#prune();
-  }
-
-  #locks(includes: (scope: object) => boolean = () => true): Lock[] {
-    return this.#held.toArray().flatMap(({ lock, scope }) => (lock && includes(scope) ? [lock] : []));
-  }
-
-  /** Drops leases that ran out without a release: asking for the time left makes a lease notice its end. */
-  #prune(): void {
-    for (const lock of this.#locks()) void lock.remaining;
-    this.#pruneAt = Math.max(PRUNE_FROM, this.#held.size * 2);
   }
 }
 
