@@ -49,8 +49,9 @@ export abstract class Acquisition extends Waiter {
 
   /** Waits in line until it holds. Never rejects. */
   async wait(): Promise<void> {
-    this.startTimer();
     this.enter();
+    // It may be over at once, and then leaves its turn.
+    this.startTimer();
     await this.#guarded(async () => {
       // Whose lease was revoked, or ran out while the process stood still, lines up again, at the end.
       while (this.waiting) {
