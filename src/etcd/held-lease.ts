@@ -23,6 +23,8 @@ export class HeldLease implements Timed {
   readonly grant: Grant;
   place = -1;
   deadline: number;
+  /** Each that it was refreshed for: who resumes it in vain, and then again, has another one. */
+  readonly #grants: Set<Grant>;
   readonly #context: LeaseContext;
   readonly #onOver: () => void;
   readonly #least: number;
@@ -42,6 +44,7 @@ export class HeldLease implements Timed {
   ) {
     this.#context = context;
     this.grant = grant;
+    this.#grants = new Set([grant]);
     this.at = at;
     this.#least = until;
     this.#onOver = onOver;
@@ -55,7 +58,8 @@ export class HeldLease implements Timed {
    * Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. One after the
    * other: each ends the leases that it has moved the key away from, and one of those could be where another has just moved it.
    */
-  refresh(ttlMs: number): Promise<boolean> {
+  refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    this.#grants.add(grant);
     const refreshed = this.#latestRefresh.then(() => this.#refresh(ttlMs));
     this.#latestRefresh = refreshed.catch(() => {});
     return refreshed;
@@ -147,7 +151,7 @@ export class HeldLease implements Timed {
 
   /** Until when somebody may believe in it. */
   get #until(): number {
-    return Math.max(this.grant.deadline, this.#least);
+    return Math.max(this.#least, ...Array.from(this.#grants, ({ deadline }) => deadline));
   }
 
   /** etcd cannot change a lease's TTL, so the key moves to a new lease; it keeps its create revision. */
