@@ -2,30 +2,26 @@ import type { IKeyValue } from 'etcd3';
 import pDefer, { type DeferredPromise } from 'p-defer';
 import { Acquisition } from './acquisition.ts';
 import { tagOf } from './keys.ts';
-import type { Persistence } from './link.ts';
 import { join, joinIfFree, lookAhead, type Outlook, type Place, readLine } from './protocol.ts';
 
 /** An acquire of a lock with one unit: whoever is first in line holds, and each watches only the one before it. */
 export class MutexAcquisition extends Acquisition {
   protected async comeFirst(): Promise<boolean> {
-    const outlook = await this.#lineUp(join, this.persistence);
+    const outlook = await this.#lineUp(join);
     return outlook !== undefined && this.#advance(outlook);
   }
 
-  protected async slipIn(persistence: Persistence): Promise<boolean> {
+  protected async slipIn(): Promise<boolean> {
     // A look is cheaper for everybody than a lease that comes to nothing.
-    const [first] = (await this.ask(readLine(this.line, 1), persistence)).keys;
+    const [first] = (await this.ask(readLine(this.line, 1))).keys;
     if (first && tagOf(first).capacity !== 1) this.clash(tagOf(first).capacity);
     if (first || !this.waiting) return false;
-    const outlook = await this.#lineUp(joinIfFree, persistence);
+    const outlook = await this.#lineUp(joinIfFree);
     return outlook !== undefined && !outlook.ahead;
   }
 
-  #lineUp(how: typeof join, persistence: Persistence): Promise<Outlook | undefined> {
-    return this.lineUp(
-      ({ key, value, lease }) => this.ask(how(this.line, key, value, lease), persistence),
-      persistence,
-    );
+  #lineUp(how: typeof join): Promise<Outlook | undefined> {
+    return this.lineUp(({ key, value, lease }) => this.ask(how(this.line, key, value, lease)));
   }
 
   /** Resolves when nobody is ahead any more; false when the place in line is lost or not wanted any more. */

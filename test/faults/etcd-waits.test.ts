@@ -1,7 +1,11 @@
+import { Etcd3 } from 'etcd3';
 import { expect, it } from 'vitest';
+import { etcdBackend } from '../../src/etcd/backend.ts';
+import { LockClient } from '../../src/index.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { EtcdClients } from '../support/etcd-clients.ts';
-import { until } from '../support/wait.ts';
+import { startProxy } from '../support/proxy.ts';
+import { timely, until } from '../support/wait.ts';
 
 it('a wait that is over before it begins keeps nobody behind it waiting', async () => {
   await using etcd = await startEtcd();
@@ -12,3 +16,28 @@ it('a wait that is over before it begins keeps nobody behind it waiting', async 
   await (await creator.acquire(30_000, 5_000)).release();
   await until(async () => (await etcd.leases()).length === 0, { what: 'all leases to end' });
 });
+
+it.each([1, 2])(
+  'row 40: a try is over within the command timeout when etcd goes away once its key is put: %d of as many units',
+  async (units) => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.members[0]!);
+    const own = new Etcd3({ hosts: `http://${proxy.host}:${proxy.port}` });
+    await using client = new LockClient(etcdBackend(own, { commandTimeout: 1_000 }));
+    const creator = client.creator('lock', { capacity: units, units });
+    await creator.inspect();
+    const put = own.kv.txn.bind(own.kv);
+    own.kv.txn = async (...args) => {
+      const answer = await put(...args);
+      proxy.refuse();
+      proxy.cut();
+      return answer;
+    };
+    // Two answers take more than a tenth of the TTL, so that the lease has to be renewed.
+    proxy.delayReplies(60);
+    const { error, late } = await timely(1_500, () => creator.tryAcquire(1_000));
+    own.close();
+    expect(error).toMatchObject({ code: 'ERR_LOCK_BACKEND', reason: 'unavailable' });
+    expect(late).toBe(false);
+  },
+);
