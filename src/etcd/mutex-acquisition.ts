@@ -29,7 +29,9 @@ export class MutexAcquisition extends Acquisition {
     let { own, ahead, revision } = outlook;
     while (own && ahead && this.waiting) {
       // Of one that has several units, or somebody's mistake that is about to leave?
-      if (tagOf(ahead).capacity !== 1 && (await this.#clashes())) return false;
+      if (tagOf(ahead).capacity !== 1) await this.#failOnClash();
+      // The end of a wait resolves the news that there are: who gave up meanwhile must not wait for others.
+      if (!this.waiting) return false;
       await this.#change(own, ahead, revision);
       if (!this.waiting) return false;
       // At the front most of the time: so the lease is renewed along with the look.
@@ -41,12 +43,10 @@ export class MutexAcquisition extends Acquisition {
   }
 
   /** Fails if whoever is first in line uses the lock with another capacity. */
-  async #clashes(): Promise<boolean> {
+  async #failOnClash(): Promise<void> {
     const [first] = (await this.ask(readLine(this.line, 1))).keys;
     const { capacity } = first ? tagOf(first) : this.request;
-    if (capacity === 1) return false;
-    this.clash(capacity);
-    return true;
+    if (capacity !== 1) this.clash(capacity);
   }
 
   /** Until the key ahead or our own is deleted after `revision`, or that cannot be told any more. */

@@ -41,3 +41,23 @@ it.each([1, 2])(
     expect(late).toBe(false);
   },
 );
+
+it('a waiter that gives up while it asks who is first leaves the line', async () => {
+  await using etcd = await startEtcd();
+  await using clients = new EtcdClients();
+  await clients.creatorOn(etcd.url).acquire(30_000);
+  // Of several units, and right ahead: so it looks who holds.
+  await etcd.ctl('put', 'baton/lock/stray', 'other.1.ab:1:30000:2 30000 2/3');
+  const own = new Etcd3({ hosts: etcd.urls });
+  await using client = new LockClient(etcdBackend(own));
+  const giveUp = new AbortController();
+  const look = own.kv.range.bind(own.kv);
+  own.kv.range = (...args) => {
+    giveUp.abort('enough');
+    return look(...args);
+  };
+  const waiting = client.creator('lock').acquire(30_000, 20_000, { signal: giveUp.signal });
+  await expect(waiting).rejects.toBe('enough');
+  await until(async () => (await etcd.keys()).length === 2, { what: 'its key to go' });
+  own.close();
+});
