@@ -28,7 +28,7 @@ export class HeldLease implements Timed {
   readonly #context: LeaseContext;
   readonly #onOver: () => void;
   readonly #least: number;
-  /** The etcd leases that the key is or may be attached to, with their seconds. */
+  /** The etcd leases that may be there, to one of which the key is attached, with their seconds. */
   readonly #leases = new Map<string, number>();
   /** The term in which the latest of them was made. */
   #madeIn: Term;
@@ -138,7 +138,7 @@ export class HeldLease implements Timed {
     try {
       return await this.#renewWith(newLeaseId(), ttlMs);
     } finally {
-      // Released or run out meanwhile: what was made since is nobody's.
+      // Released or run out meanwhile: what was made since is nobody's, and may have been made after it was ended.
       if (this.#over) this.#revokeAll();
     }
   }
@@ -161,10 +161,9 @@ export class HeldLease implements Timed {
     const deadline = this.#until;
     const seconds = secondsFor(ttlMs);
     const before = [...this.#leases];
-    const madeIn = await termOfMaking(link, () => link.run(grantLease(leaseId, seconds), name, deadline));
-    // From now on the key may be attached to either, should the answer get lost.
+    // From now on it may be there, and then the key may be attached to it, should an answer get lost.
     this.#leases.set(leaseId, seconds);
-    this.#madeIn = madeIn;
+    this.#madeIn = await termOfMaking(link, () => link.run(grantLease(leaseId, seconds), name, deadline));
     const moved = await reattach(this.at, leaseId, {
       ask: (call) => link.run(call, name, deadline),
       valueFor: (key) => tagFor(owner, ttlMs, tagOf(key)),
@@ -182,6 +181,5 @@ export class HeldLease implements Timed {
 
   #revokeAll(): void {
     for (const [leaseId, seconds] of this.#leases) this.#context.chores.revoke(leaseId, seconds);
-    this.#leases.clear();
   }
 }
