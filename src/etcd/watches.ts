@@ -208,7 +208,10 @@ export class Watches {
     return Math.min(REOPEN_MS * 2 ** Math.min(this.#failures - 1, 10), REOPEN_LONGEST_MS);
   }
 
-  /** A member that is frozen or cut off says nothing, as does a quiet lock: so the stream is asked now and then. */
+  /**
+   * A member that is frozen, or to which the link is cut, says nothing, as does a quiet lock: so the stream is asked now and
+   * then. (One that is cut off from the others would answer; it ends the stream.)
+   */
   #armBeat(): void {
     const { clock, commandTimeoutMs } = this.#link;
     this.#beat ??= clock.callAt(clock.now() + commandTimeoutMs, () => {
