@@ -37,6 +37,8 @@ export abstract class Acquisition extends Waiter {
   protected news: DeferredPromise<void> = pDefer();
   /** What told it of its turn. */
   protected wake: WakeSource = 'reply';
+  /** Local instant after which nothing is tried again. Of a wait, its timer has the last word, to the millisecond. */
+  #giveUpAt = Number.POSITIVE_INFINITY;
   #lease: WaitingLease | undefined;
   #place: Place | undefined;
   #turn: Turn | undefined;
@@ -49,8 +51,9 @@ export abstract class Acquisition extends Waiter {
 
   /** Waits in line until it holds. Never rejects. */
   async wait(): Promise<void> {
-    this.startTimer();
     this.enter();
+    // It may be over at once, and then leaves its turn.
+    this.startTimer();
     await this.#guarded(async () => {
       // Whose lease was revoked, or ran out while the process stood still, lines up again, at the end.
       while (this.waiting) {
@@ -63,9 +66,9 @@ export abstract class Acquisition extends Waiter {
   /** Takes the lock if there is room for it and nobody in line. Never rejects. */
   async try(): Promise<void> {
     const { link } = this.context;
-    const persistence = { ...this.persistence, giveUpAt: link.clock.now() + link.commandTimeoutMs };
+    this.#giveUpAt = link.clock.now() + link.commandTimeoutMs;
     await this.#guarded(async () => {
-      if (!(await this.slipIn(persistence)) || !(await this.#take())) this.refuse();
+      if (!(await this.slipIn()) || !(await this.#take())) this.refuse();
     });
   }
 
@@ -73,7 +76,7 @@ export abstract class Acquisition extends Waiter {
   protected abstract comeFirst(): Promise<boolean>;
 
   /** Lines up only where it holds at once. */
-  protected abstract slipIn(persistence: Persistence): Promise<boolean>;
+  protected abstract slipIn(): Promise<boolean>;
 
   protected override whyTooLate(): unknown {
     return (this.#place ? undefined : this.#outage()) ?? this.timeoutError();
@@ -91,10 +94,9 @@ export abstract class Acquisition extends Waiter {
     return this.outcome === 'waiting';
   }
 
-  protected get persistence(): Persistence {
+  get #persistence(): Persistence {
     return {
-      // The wait timer has the last word, to the millisecond.
-      giveUpAt: Number.POSITIVE_INFINITY,
+      giveUpAt: this.#giveUpAt,
       moot: () => !this.waiting,
       lockName: this.request.name,
     };
@@ -114,14 +116,13 @@ export abstract class Acquisition extends Waiter {
   /** Makes a lease and puts a key into the line. Undefined if that is not to be, or the lease did not live that long. */
   protected async lineUp<T extends { readonly own: Place | undefined }>(
     put: (entrant: NewKey) => Promise<T | undefined>,
-    persistence: Persistence,
   ): Promise<T | undefined> {
     const { keys } = this.context;
     const { name, ttlMs } = this.request;
     const lease = new WaitingLease(this.context, ttlMs, this.onEnd);
     this.#lease = lease;
-    await lease.begin(persistence);
-    await this.#myTurn(persistence);
+    await lease.begin(this.#persistence);
+    await this.#myTurn();
     if (!this.waiting) return undefined;
     const value = tagFor(this.owner, ttlMs, this.request);
     const outlook = await put({ key: keys.place(name, lease.id), value, lease: lease.id });
@@ -138,8 +139,8 @@ export abstract class Acquisition extends Waiter {
   };
 
   /** The answer to a call that is repeated until there is one. */
-  protected async ask<T>(call: Call<T>, persistence = this.persistence): Promise<T> {
-    return (await this.context.link.persist(call, persistence)).reply;
+  protected async ask<T>(call: Call<T>): Promise<T> {
+    return (await this.context.link.persist(call, this.#persistence)).reply;
   }
 
   /** Renews our lease, and looks through the quorum. Undefined when the lease has ended, or nobody waits any more. */
@@ -177,8 +178,9 @@ export abstract class Acquisition extends Waiter {
     }
   }
 
-  async #myTurn({ giveUpAt }: Persistence): Promise<void> {
+  async #myTurn(): Promise<void> {
     const { link } = this.context;
+    const giveUpAt = this.#giveUpAt;
     const come = this.#turn?.come;
     if (!come) return;
     // Who is before us may persist for longer than we do.
@@ -207,7 +209,7 @@ export abstract class Acquisition extends Waiter {
     const lease = new WaitingLease(this.context, this.request.ttlMs, this.onEnd);
     this.#lease = lease;
     try {
-      await lease.begin(this.persistence);
+      await lease.begin(this.#persistence);
       if (!this.waiting) return undefined;
       const moved = await reattach(place, lease.id, {
         ask: (call) => this.ask(call),

@@ -41,6 +41,8 @@ export class FollowedLine {
   /** The last revision that we know of. */
   #seen = 0;
   #unwatch: () => void;
+  /** How many watches there were. */
+  #watched = 0;
   #failure: LockBackendError | undefined;
   #stopped = false;
 
@@ -72,11 +74,14 @@ export class FollowedLine {
 
   /** First watched, then read: a watch that began in the past would be late. */
   #watch(): () => void {
+    const number = ++this.#watched;
+    // A look that belongs to an earlier watch may leave a gap before the news of this one.
+    const moot = () => this.#stopped || number !== this.#watched;
     return this.#context.watches.watch({
       ...this.#range,
       deletionsOnly: false,
       from: 0,
-      onBegin: () => this.#context.chores.add(this.#read()),
+      onBegin: () => this.#context.chores.add(this.#read(moot)),
       onEvents: (events) => this.#onEvents(events),
       onEnd: (failure) => {
         if (failure) this.#end(failure);
@@ -91,13 +96,12 @@ export class FollowedLine {
     this.#unwatch = this.#watch();
   }
 
-  async #read(): Promise<void> {
-    const moot = () => this.#stopped;
+  async #read(moot: () => boolean): Promise<void> {
     const persistence = { giveUpAt: Number.POSITIVE_INFINITY, moot, lockName: this.#name };
     try {
       const { reply } = await this.#context.link.persist(readLine(this.#range), persistence);
       // A look that took longer than the next one, or than the news, tells nothing new.
-      if (reply.revision <= this.#seen && this.#standings) return;
+      if (moot() || (reply.revision <= this.#seen && this.#standings)) return;
       this.#readAt = reply.revision;
       this.#seen = reply.revision;
       this.#standings = new Standings(reply.keys, this.#onHolder);
@@ -105,7 +109,7 @@ export class FollowedLine {
       this.#judgeAll();
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
-      this.#end(error);
+      if (!moot()) this.#end(error);
     }
   }
 

@@ -23,10 +23,12 @@ export class HeldLease implements Timed {
   readonly grant: Grant;
   heapIndex = -1;
   deadline: number;
+  /** Each that it was refreshed for: who resumes it in vain, and then again, has another one. */
+  readonly #grants: Set<Grant>;
   readonly #context: LeaseContext;
   readonly #onOver: () => void;
   readonly #least: number;
-  /** The etcd leases that the key is or may be attached to, with their seconds. */
+  /** The etcd leases that may be there, to one of which the key is attached, with their seconds. */
   readonly #leases = new Map<string, number>();
   /** The term in which the latest of them was made. */
   #madeIn: Term;
@@ -42,6 +44,7 @@ export class HeldLease implements Timed {
   ) {
     this.#context = context;
     this.grant = grant;
+    this.#grants = new Set([grant]);
     this.at = at;
     this.#least = until;
     this.#onOver = onOver;
@@ -55,7 +58,8 @@ export class HeldLease implements Timed {
    * Starts the TTL anew. False: certainly not ours any more; rejects with `LockBackendError` when that is unknown. One after the
    * other: each ends the leases that it has moved the key away from, and one of those could be where another has just moved it.
    */
-  refresh(ttlMs: number): Promise<boolean> {
+  refresh(grant: Grant, ttlMs: number): Promise<boolean> {
+    this.#grants.add(grant);
     const refreshed = this.#latestRefresh.then(() => this.#refresh(ttlMs));
     this.#latestRefresh = refreshed.catch(() => {});
     return refreshed;
@@ -134,7 +138,7 @@ export class HeldLease implements Timed {
     try {
       return await this.#renewWith(newLeaseId(), ttlMs);
     } finally {
-      // Released or run out meanwhile: what was made since is nobody's.
+      // Released or run out meanwhile: what was made since is nobody's, and may have been made after it was ended.
       if (this.#over) this.#revokeAll();
     }
   }
@@ -147,7 +151,7 @@ export class HeldLease implements Timed {
 
   /** Until when somebody may believe in it. */
   get #until(): number {
-    return Math.max(this.grant.deadline, this.#least);
+    return Math.max(this.#least, ...Array.from(this.#grants, ({ deadline }) => deadline));
   }
 
   /** etcd cannot change a lease's TTL, so the key moves to a new lease; it keeps its create revision. */
@@ -157,10 +161,9 @@ export class HeldLease implements Timed {
     const deadline = this.#until;
     const seconds = secondsFor(ttlMs);
     const before = [...this.#leases];
-    const madeIn = await termOfMaking(link, () => link.run(grantLease(leaseId, seconds), name, deadline));
-    // From now on the key may be attached to either, should the answer get lost.
+    // From now on it may be there, and then the key may be attached to it, should an answer get lost.
     this.#leases.set(leaseId, seconds);
-    this.#madeIn = madeIn;
+    this.#madeIn = await termOfMaking(link, () => link.run(grantLease(leaseId, seconds), name, deadline));
     const moved = await reattach(this.at, leaseId, {
       ask: (call) => link.run(call, name, deadline),
       valueFor: (key) => tagFor(owner, ttlMs, tagOf(key)),
@@ -178,6 +181,5 @@ export class HeldLease implements Timed {
 
   #revokeAll(): void {
     for (const [leaseId, seconds] of this.#leases) this.#context.chores.revoke(leaseId, seconds);
-    this.#leases.clear();
   }
 }

@@ -34,7 +34,7 @@ export class HeldLeases {
   /** As `LockBackend.refresh`. */
   async refresh(grant: Grant, ttlMs: number): Promise<boolean> {
     const held = this.#held.get(grant.owner) ?? (await this.#adopt(grant, ttlMs));
-    return (await held?.refresh(ttlMs)) ?? false;
+    return (await held?.refresh(grant, ttlMs)) ?? false;
   }
 
   /** As `LockBackend.downgrade`. */

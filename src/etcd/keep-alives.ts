@@ -5,12 +5,18 @@ import type { EtcdLink } from './link.ts';
 import type { EtcdClient } from './members.ts';
 import { endStream } from './stream.ts';
 
+/** A stream, and the member that it goes to. */
+interface Opened {
+  readonly client: EtcdClient;
+  readonly channel: Promise<Channel>;
+}
+
 type KeepAliveStream = IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>;
 
 /** Renews leases on one stream, opened when first needed and again after a failure. */
 export class KeepAlives {
   readonly #link: EtcdLink;
-  #channel: Promise<Channel> | undefined;
+  #opened: Opened | undefined;
 
   constructor(link: EtcdLink) {
     this.#link = link;
@@ -21,56 +27,46 @@ export class KeepAlives {
    * `LockBackendError` after `patienceMs`, and when the stream fails; then the next call goes to another member.
    */
   async renew(leaseId: string, patienceMs: number): Promise<boolean> {
-    this.#channel ??= this.#open();
-    const opening = this.#channel;
+    const { members } = this.#link;
+    const client = members.current;
+    // Where the commands go: who repeats a renewal as one of them blames that member for its failure.
+    if (this.#opened?.client !== client) this.close();
+    this.#opened ??= { client, channel: openChannel(client) };
+    const opened = this.#opened;
     try {
-      const renewal = opening.then((channel) => channel.ask(leaseId));
+      const renewal = opened.channel.then((channel) => channel.ask(leaseId));
       return (await this.#link.within(patienceMs, renewal)) > 0;
     } catch (error) {
-      const failure = toBackendError(error);
-      this.#drop(opening);
-      throw failure;
+      // What fails on a stream fails for all that it carries: the next one starts with a clean slate.
+      if (this.#opened === opened) {
+        members.failed(client);
+        this.close();
+      }
+      throw toBackendError(error);
     }
   }
 
   close(): void {
-    if (this.#channel) this.#drop(this.#channel);
-  }
-
-  async #open(): Promise<Channel> {
-    const client = this.#link.members.current;
-    try {
-      const stream = await client.leaseClient.leaseKeepAlive();
-      return new Channel(client, stream);
-    } catch (error) {
-      this.#link.members.failed(client);
-      throw error;
-    }
-  }
-
-  /** What fails on a stream fails for all that it carries: the next one starts with a clean slate. */
-  #drop(opening: Promise<Channel>): void {
-    if (this.#channel !== opening) return;
-    this.#channel = undefined;
-    opening.then(
-      (channel) => {
-        this.#link.members.failed(channel.client);
-        channel.close();
-      },
+    const opened = this.#opened;
+    this.#opened = undefined;
+    opened?.channel.then(
+      (channel) => channel.close(),
       () => {},
     );
   }
 }
 
+async function openChannel({ leaseClient }: EtcdClient): Promise<Channel> {
+  return new Channel(await leaseClient.leaseKeepAlive());
+}
+
 /** One stream, and who waits for which answer on it. */
 class Channel {
-  readonly client: EtcdClient;
   readonly #stream: KeepAliveStream;
   readonly #asked = new Map<string, DeferredPromise<number>[]>();
   #end: Error | undefined;
 
-  constructor(client: EtcdClient, stream: KeepAliveStream) {
-    this.client = client;
+  constructor(stream: KeepAliveStream) {
     this.#stream = stream;
     stream.on('data', ({ ID, TTL }) => this.#answered(ID, Number(TTL)));
     stream.on('error', (error) => this.#fail(error));

@@ -15,6 +15,9 @@ export interface CallOptions {
 /** One command to etcd, to be answered within `patienceMs`. */
 export type Call<T> = (client: EtcdClient, options: CallOptions, patienceMs: number) => Promise<T>;
 
+/** Has etcd answer a command, for as long as whoever asks has patience. */
+export type Ask = <T>(call: Call<T>) => Promise<T>;
+
 export interface Persistence {
   /** Local instant after which it is not tried again. */
   readonly giveUpAt: number;

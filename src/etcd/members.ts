@@ -5,8 +5,11 @@ import type { EtcdIdentity } from './options.ts';
 /** The parts of an `Etcd3` instance that we use: the raw services. */
 export type EtcdClient = Pick<Etcd3, 'kv' | 'leaseClient' | 'watchClient'>;
 
-type FaultHandling = NonNullable<NonNullable<ConstructorParameters<typeof Etcd3>[0]>['faultHandling']>;
-type Policy = NonNullable<FaultHandling['global']>;
+type Options = NonNullable<ConstructorParameters<typeof Etcd3>[0]>;
+type Policy = NonNullable<NonNullable<Options['faultHandling']>['global']>;
+type CallOptions = Exclude<Options['defaultCallOptions'], ((...context: never[]) => unknown) | undefined>;
+type Interceptor = NonNullable<CallOptions['interceptors']>[number];
+type InterceptorArguments = Parameters<Interceptor>;
 
 /** etcd ends connections that ping more often than every 5 s. */
 const PING_EVERY_MS = 6_000;
@@ -26,8 +29,28 @@ const ONCE: Policy = {
 };
 
 /**
+ * Only a member that has a leader may watch, and only for as long as it has one: else one that is cut off from the others
+ * keeps the stream, answers on it, and tells nothing. etcd wants to be asked for that in the headers, to which etcd3 gives no
+ * other access.
+ */
+const requireLeader = (options: InterceptorArguments[0], nextCall: InterceptorArguments[1]) => {
+  const call = nextCall(options);
+  const start = call.start.bind(call);
+  call.start = (metadata, listener) => {
+    // A copy, since etcd3 uses one for all calls.
+    const headers = metadata.clone();
+    headers.set('hasleader', 'true');
+    start(headers, listener);
+  };
+  return call;
+};
+
+/** Any call will do, though the type asks for one of a class of gRPC. */
+const WITH_LEADER = { interceptors: [requireLeader as Interceptor] };
+
+/**
  * The members of an etcd cluster, one of which is asked until it fails. With one client for each member we know whom
- * we ask, and the streams and the commands fail over together.
+ * we ask, and when the commands go to another, so do the renewals.
  */
 export class Members {
   readonly #clients: readonly EtcdClient[];
@@ -76,6 +99,7 @@ function connect(Client: typeof Etcd3, host: string, identity: EtcdIdentity): Et
   return new Client({
     hosts: host,
     ...identity,
+    defaultCallOptions: ({ service }) => (service === 'Watch' ? WITH_LEADER : {}),
     faultHandling: { host: () => ONCE, global: ONCE },
     grpcOptions: {
       'grpc.keepalive_time_ms': PING_EVERY_MS,

@@ -2,30 +2,26 @@ import type { IKeyValue } from 'etcd3';
 import pDefer, { type DeferredPromise } from 'p-defer';
 import { Acquisition } from './acquisition.ts';
 import { tagOf } from './keys.ts';
-import type { Persistence } from './link.ts';
 import { join, joinIfFree, lookAhead, type Outlook, type Place, readLine } from './protocol.ts';
 
 /** An acquire of a lock with one unit: whoever is first in line holds, and each watches only the one before it. */
 export class MutexAcquisition extends Acquisition {
   protected async comeFirst(): Promise<boolean> {
-    const outlook = await this.#lineUp(join, this.persistence);
+    const outlook = await this.#lineUp(join);
     return outlook !== undefined && this.#advance(outlook);
   }
 
-  protected async slipIn(persistence: Persistence): Promise<boolean> {
+  protected async slipIn(): Promise<boolean> {
     // A look is cheaper for everybody than a lease that comes to nothing.
-    const [first] = (await this.ask(readLine(this.line, 1), persistence)).keys;
+    const [first] = (await this.ask(readLine(this.line, 1))).keys;
     if (first && tagOf(first).capacity !== 1) this.clash(tagOf(first).capacity);
     if (first || !this.waiting) return false;
-    const outlook = await this.#lineUp(joinIfFree, persistence);
+    const outlook = await this.#lineUp(joinIfFree);
     return outlook !== undefined && !outlook.ahead;
   }
 
-  #lineUp(how: typeof join, persistence: Persistence): Promise<Outlook | undefined> {
-    return this.lineUp(
-      ({ key, value, lease }) => this.ask(how(this.line, key, value, lease), persistence),
-      persistence,
-    );
+  #lineUp(how: typeof join): Promise<Outlook | undefined> {
+    return this.lineUp(({ key, value, lease }) => this.ask(how(this.line, key, value, lease)));
   }
 
   /** Resolves when nobody is ahead any more; false when the place in line is lost or not wanted any more. */
@@ -33,7 +29,9 @@ export class MutexAcquisition extends Acquisition {
     let { own, ahead, revision } = outlook;
     while (own && ahead && this.waiting) {
       // Of one that has several units, or somebody's mistake that is about to leave?
-      if (tagOf(ahead).capacity !== 1 && (await this.#clashes())) return false;
+      if (tagOf(ahead).capacity !== 1) await this.#failOnClash();
+      // The end of a wait resolves the news that there are: who gave up meanwhile must not wait for others.
+      if (!this.waiting) return false;
       await this.#change(own, ahead, revision);
       if (!this.waiting) return false;
       // At the front most of the time: so the lease is renewed along with the look.
@@ -45,12 +43,10 @@ export class MutexAcquisition extends Acquisition {
   }
 
   /** Fails if whoever is first in line uses the lock with another capacity. */
-  async #clashes(): Promise<boolean> {
+  async #failOnClash(): Promise<void> {
     const [first] = (await this.ask(readLine(this.line, 1))).keys;
     const { capacity } = first ? tagOf(first) : this.request;
-    if (capacity === 1) return false;
-    this.clash(capacity);
-    return true;
+    if (capacity !== 1) this.clash(capacity);
   }
 
   /** Until the key ahead or our own is deleted after `revision`, or that cannot be told any more. */

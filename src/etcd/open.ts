@@ -4,7 +4,7 @@ import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '.
 import { type Clock, pause, systemClock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
 import { Owners } from '../core/owner.ts';
-import { LockArgumentError, LockClosedError } from '../errors.ts';
+import { LockArgumentError, type LockBackendError, LockClosedError } from '../errors.ts';
 import type { Acquisition, AcquisitionContext } from './acquisition.ts';
 import { Chores } from './chores.ts';
 import { FollowedLines } from './followed-line.ts';
@@ -160,9 +160,13 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     return released.includes(true);
   }
 
-  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
+  watch(
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (failure: LockBackendError) => void = () => {},
+  ): Promise<Observation> {
     if (this.#closing) return Promise.reject(closedError(name));
-    return new StateWatch(this, name, onChange).start();
+    return new StateWatch(this, name, onChange, onEnd).start();
   }
 
   close(): Promise<void> {

@@ -1,9 +1,9 @@
 import type { IKeyValue } from 'etcd3';
-import type { Call } from './link.ts';
+import type { Ask } from './link.ts';
 import { type Place, readPlace, rewrite } from './protocol.ts';
 
 interface Reattachment {
-  readonly ask: <T>(call: Call<T>) => Promise<T>;
+  readonly ask: Ask;
   /** What the key says from then on. */
   readonly valueFor: (key: IKeyValue) => Buffer;
 }

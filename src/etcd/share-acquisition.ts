@@ -1,6 +1,5 @@
 import pDefer, { type DeferredPromise } from 'p-defer';
 import { Acquisition } from './acquisition.ts';
-import type { Persistence } from './link.ts';
 import { type Line, type Place, readLine, readPlace } from './protocol.ts';
 import { type Entry, joinShared, joinUnchanged, type NewKey } from './share-protocol.ts';
 import { Standings } from './standings.ts';
@@ -11,10 +10,7 @@ export class ShareAcquisition extends Acquisition {
     const { name, capacity } = this.request;
     // Behind others who wait here there is nothing to see that is not known.
     const limit = () => (this.context.lines.has(name) ? 1 : capacity);
-    const entry = await this.lineUp(
-      (entrant) => this.ask(joinShared(this.line, limit(), entrant)),
-      this.persistence,
-    );
+    const entry = await this.lineUp((entrant) => this.ask(joinShared(this.line, limit(), entrant)));
     if (!entry?.own) return false;
     const standings = new Standings(entry.line.keys);
     const other = standings.clash(capacity, entry.own.createRevision);
@@ -22,22 +18,22 @@ export class ShareAcquisition extends Acquisition {
     return standings.holds(entry.own) || (this.waiting && this.#turnComes(entry.own));
   }
 
-  protected async slipIn(persistence: Persistence): Promise<boolean> {
+  protected async slipIn(): Promise<boolean> {
     // A look is cheaper for everybody than a lease that comes to nothing.
-    const line = await this.ask(readLine(this.line, this.request.capacity), persistence);
+    const line = await this.ask(readLine(this.line, this.request.capacity));
     if (!this.#hasRoom(line)) return false;
     // Tries of one client would only make each other look again.
     this.enter();
-    const entry = await this.lineUp((entrant) => this.#squeezeIn(entrant, line, persistence), persistence);
+    const entry = await this.lineUp((entrant) => this.#squeezeIn(entrant, line));
     return entry !== undefined;
   }
 
   /** Puts the key once there is room for it and nobody has come in between. */
-  async #squeezeIn(entrant: NewKey, seen: Line, persistence: Persistence): Promise<Entry | undefined> {
+  async #squeezeIn(entrant: NewKey, seen: Line): Promise<Entry | undefined> {
     const { capacity } = this.request;
     let line = seen;
     while (this.#hasRoom(line)) {
-      const entry = await this.ask(joinUnchanged(this.line, capacity, entrant, line.revision), persistence);
+      const entry = await this.ask(joinUnchanged(this.line, capacity, entrant, line.revision));
       if (!entry || entry.own) return entry;
       line = entry.line;
     }

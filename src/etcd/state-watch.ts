@@ -1,8 +1,9 @@
 import type { IEvent } from 'etcd3';
 import type { LockState, Observation } from '../core/backend.ts';
 import { LockBackendError } from '../errors.ts';
+import { ofLock } from './errors.ts';
 import type { KeyRange, Keys } from './keys.ts';
-import type { EtcdLink } from './link.ts';
+import type { Ask, EtcdLink } from './link.ts';
 import { readLine } from './protocol.ts';
 import { type Occupancy, Standings } from './standings.ts';
 import { readOccupancy, stateOf } from './state.ts';
@@ -20,6 +21,7 @@ export class StateWatch implements Observation {
   readonly #name: string;
   readonly #range: KeyRange;
   readonly #onChange: (state: LockState) => void;
+  readonly #onEnd: (failure: LockBackendError) => void;
   /** The line as the events tell it. */
   #standings = new Standings();
   /** Reports go out one after another, although each has to ask for the time left. */
@@ -27,15 +29,23 @@ export class StateWatch implements Observation {
   #unwatch: (() => void) | undefined;
   #stopped = false;
 
-  constructor(context: StateWatchContext, name: string, onChange: (state: LockState) => void) {
+  /** `onEnd` is called when it cannot go on, and waiting does not mend that. */
+  constructor(
+    context: StateWatchContext,
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (failure: LockBackendError) => void,
+  ) {
     this.#context = context;
     this.#name = name;
     this.#range = context.keys.line(name);
     this.#onChange = onChange;
+    this.#onEnd = onEnd;
   }
 
   async start(): Promise<this> {
-    await this.#follow();
+    const { link } = this.#context;
+    await this.#follow((call) => link.run(call, this.#name));
     return this;
   }
 
@@ -50,17 +60,19 @@ export class StateWatch implements Observation {
     if (fencesOf(occupancy) === fencesOf(this.#standings.occupancy)) await this.#report(occupancy);
   }
 
-  async #follow(): Promise<void> {
-    const { link, watches } = this.#context;
-    const { keys, revision } = await link.run(readLine(this.#range), this.#name);
+  async #follow(ask: Ask): Promise<void> {
+    const { keys, revision } = await ask(readLine(this.#range));
     if (this.#stopped) return;
     this.#standings = new Standings(keys);
-    this.#unwatch = watches.watch({
+    this.#unwatch = this.#context.watches.watch({
       ...this.#range,
       deletionsOnly: false,
       from: revision + 1,
       onEvents: (events) => this.#onEvents(events),
-      onEnd: () => void this.#startAnew(),
+      onEnd: (failure) => {
+        if (failure) this.#end(ofLock(failure, this.#name));
+        else this.#startAnew().catch(this.#failed);
+      },
     });
   }
 
@@ -68,36 +80,43 @@ export class StateWatch implements Observation {
     const standings = this.#standings;
     for (const { type, kv } of events) {
       const changed = type === 'Delete' ? standings.delete(kv.key) : standings.put(kv);
-      if (changed) this.#report(standings.occupancy).catch(ignoreBackendError);
+      if (changed) this.#report(standings.occupancy).catch(this.#failed);
     }
   }
 
   /** etcd has forgotten some of what happened, so what it looks like now has to do. */
   async #startAnew(): Promise<void> {
-    try {
-      await this.#follow();
-      await this.#report(this.#standings.occupancy);
-    } catch (error) {
-      // The next check tells the watcher what is wrong.
-      ignoreBackendError(error);
-    }
+    await this.#follow(this.#askPatiently);
+    await this.#report(this.#standings.occupancy);
   }
 
   #report(occupancy: Occupancy): Promise<void> {
     const report = this.#reported.then(async () => {
-      const state = await stateOf(this.#context.link, this.#name, occupancy);
+      const state = await stateOf(this.#askPatiently, this.#name, occupancy);
       if (!this.#stopped) this.#onChange(state);
     });
     this.#reported = report.catch(() => {});
     return report;
+  }
+
+  /** Through every outage: what happens will not be told again, and on a free lock nobody comes to check. */
+  readonly #askPatiently: Ask = async (call) => {
+    const moot = () => this.#stopped;
+    const persistence = { giveUpAt: Number.POSITIVE_INFINITY, moot, lockName: this.#name };
+    return (await this.#context.link.persist(call, persistence)).reply;
+  };
+
+  readonly #failed = (error: unknown): void => {
+    if (!(error instanceof LockBackendError)) throw error;
+    this.#end(error);
+  };
+
+  #end(failure: LockBackendError): void {
+    if (!this.#stopped) this.#onEnd(failure);
   }
 }
 
 /** Who holds. */
 function fencesOf({ holders }: Occupancy): string {
   return holders.map(({ place }) => place.createRevision).join();
-}
-
-function ignoreBackendError(error: unknown): void {
-  if (!(error instanceof LockBackendError)) throw error;
 }

@@ -1,12 +1,13 @@
 import type { Holder, LockState } from '../core/backend.ts';
 import { type KeyRange, type Keys, tagOf } from './keys.ts';
-import type { EtcdLink } from './link.ts';
+import type { Ask, EtcdLink } from './link.ts';
 import { readLine, secondsLeft } from './protocol.ts';
 import { type Occupancy, type Standing, Standings } from './standings.ts';
 
 /** Reads who holds a lock and how many wait for it. */
 export async function readState(link: EtcdLink, keys: Keys, name: string): Promise<LockState> {
-  return stateOf(link, name, await readOccupancy(link, keys.line(name), name));
+  const occupancy = await readOccupancy(link, keys.line(name), name);
+  return stateOf((call) => link.run(call, name), name, occupancy);
 }
 
 /** Reads as much of a line as can hold: for a mutex its first key, else as many as the capacity that the first tells. */
@@ -25,11 +26,11 @@ export async function readOccupancy(link: EtcdLink, line: KeyRange, name: string
 
 /** The state that the keys of a line show; asks etcd for the time left on the holders' leases. */
 export async function stateOf(
-  link: EtcdLink,
+  ask: Ask,
   name: string,
   { capacity, holders, waiters }: Occupancy,
 ): Promise<LockState> {
-  const shown = holders.map(async (holder) => holderOf(holder, await remainingMs(link, name, holder)));
+  const shown = holders.map(async (holder) => holderOf(holder, await remainingMs(ask, holder)));
   return { name, capacity, holders: await Promise.all(shown), waiters };
 }
 
@@ -38,9 +39,9 @@ function holderOf({ owner, client, units, place }: Standing, remainingTtl: numbe
 }
 
 /** Infinity for a key that somebody has put there without a lease. */
-async function remainingMs(link: EtcdLink, name: string, { lease, ttlMs }: Standing): Promise<number> {
+async function remainingMs(ask: Ask, { lease, ttlMs }: Standing): Promise<number> {
   if (lease === '0') return Number.POSITIVE_INFINITY;
-  const seconds = await link.run(secondsLeft(lease), name);
+  const seconds = await ask(secondsLeft(lease));
   // etcd has whole seconds; no more than was asked for is right for keys of ours.
   return Math.min((seconds ?? 0) * 1_000, ttlMs ?? Number.POSITIVE_INFINITY);
 }

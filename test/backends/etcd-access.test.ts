@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type EtcdBackendOptions, etcdBackend } from '../../src/etcd/backend.ts';
 import { LockClient } from '../../src/index.ts';
 import { type EtcdCluster, startEtcd } from '../support/etcd.ts';
+import { startProxy } from '../support/proxy.ts';
 import { until } from '../support/wait.ts';
 
 const ROOT = '--user=root:secret';
@@ -86,6 +87,38 @@ describe('etcd with users', () => {
     await expect(next.refresh()).rejects.toMatchObject({ reason: 'taken' });
     await watching.return?.();
     await following;
+  });
+
+  it('row 46: survives the loss of all its tokens, of which it has one for each member', async () => {
+    await using etcd = await startWithUsers();
+    const [member] = etcd.members;
+    await using one = await startProxy(member!);
+    await using two = await startProxy(member!);
+    const auth = { username: 'ann', password: 'p@ss/word' };
+    await using client = connect(`etcd://${one.host}:${one.port},${two.host}:${two.port}`, { auth });
+    await using other = connect(etcd.url, { auth });
+    const creator = client.creator('lock');
+    // Both have let it in: the first until it fails, and then the second.
+    await creator.inspect();
+    const [first, second] = one.connections > 0 ? [one, two] : [two, one];
+    first.refuse();
+    first.cut();
+    await creator.inspect();
+    expect(second.connections).toBeGreaterThan(0);
+    first.accept();
+    const lock = await other.creator('lock').acquire(60_000);
+    const waiting = creator.acquire(60_000);
+    await until(async () => (await other.creator('lock').inspect()).waiters === 1, { what: 'the waiter' });
+    // That ends all tokens; the watch learns of it when its stream has to be opened again.
+    await etcd.ctl('auth', 'disable', ROOT);
+    await etcd.ctl('auth', 'enable');
+    second.cut();
+    await other
+      .creator('lock')
+      .inspect()
+      .catch(() => {});
+    await lock.release();
+    expect((await waiting).fencingToken).toBeGreaterThan(lock.fencingToken);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { IEvent, IKeyValue } from 'etcd3';
 import pDefer, { type DeferredPromise } from 'p-defer';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { noAnswer } from '../../src/etcd/errors.ts';
 import { FollowedLine, type LineContext } from '../../src/etcd/followed-line.ts';
 import { Keys, tagFor } from '../../src/etcd/keys.ts';
 import type { Line } from '../../src/etcd/protocol.ts';
@@ -31,9 +32,9 @@ function add(createRevision: number): void {
   line.add({ place, capacity: 3, onTurn: tell('turn'), onGone: tell('gone'), onClash, onEnd: tell('end') });
 }
 
-/** Has etcd answer the last look. */
-async function answer(revision: number, keys: IKeyValue[]): Promise<void> {
-  reads.at(-1)?.resolve({ keys, count: keys.length, revision });
+/** Has etcd answer a look, the last one unless told otherwise. */
+async function answer(revision: number, keys: IKeyValue[], look = -1): Promise<void> {
+  reads.at(look)?.resolve({ keys, count: keys.length, revision });
   await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -106,5 +107,27 @@ describe('etcd, a line that is followed', () => {
     expect(told).toEqual([]);
     await answer(18, [keyOf(5, 3)]);
     expect(told).toContain('5 turn');
+  });
+
+  it('does not heed a look that came before etcd had forgotten some of what happened', async () => {
+    add(5);
+    watches[0]?.onBegin?.();
+    watches[0]?.onEnd(undefined);
+    watches[1]?.onBegin?.();
+    await answer(9, [keyOf(3, 3), keyOf(5, 3)], 0);
+    // Between the two looks, the key ahead has left.
+    watches[1]?.onEvents([eventOf('Put', keyOf(20, 1))]);
+    await answer(15, [keyOf(5, 3)], 1);
+    expect(new Set(told)).toEqual(new Set(['5 turn']));
+  });
+
+  it('is not ended by the failure of a look that nobody needs any more', async () => {
+    add(5);
+    watches[0]?.onBegin?.();
+    watches[0]?.onEnd(undefined);
+    watches[1]?.onBegin?.();
+    reads[0]?.reject(noAnswer());
+    await answer(15, [keyOf(5, 3)], 1);
+    expect(new Set(told)).toEqual(new Set(['5 turn']));
   });
 });

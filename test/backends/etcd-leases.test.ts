@@ -192,6 +192,23 @@ describe('etcd, a lease that another process was granted', () => {
     await until(async () => (await stage.etcd.leases()).length === 0, { what: 'all leases to end' });
   });
 
+  it('is resumed in vain, then again: the first deadline does not end what the second refreshes', async () => {
+    const first = connect();
+    const second = connect();
+    const grant = await grantOf(first, 1_050);
+    const handed = handedOver(grant, second);
+    first.forget?.(grant);
+    // As with an answer that comes too late.
+    expect(await second.refresh({ ...handed }, 1_050)).toBe(true);
+    const lock = new Lock(second, handed, { lockEnded() {} }).autoRefresh();
+    await lock.refresh();
+    const { deadline } = handed;
+    await until(() => second.clock.now() > deadline + 500, { what: 'the first deadline to be past' });
+    expect(await lock.isHeld()).toBe(true);
+    await lock.release();
+    await until(async () => (await stage.etcd.leases()).length === 0, { what: 'all leases to end' });
+  });
+
   it('is not there for who has another fence or owner, or comes too late', async () => {
     const first = connect();
     const second = connect();

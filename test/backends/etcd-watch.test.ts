@@ -54,3 +54,37 @@ it('a key that goes while the watch on it is made is missed, and looked for at o
   await holder.close();
   client.close();
 });
+
+/** A client of an etcd that does not tell its progress, as current ones while a watch begins later than what they have. */
+function tacitClient() {
+  const client = new Etcd3({ hosts: etcd.urls });
+  const open = client.watchClient.watch.bind(client.watchClient);
+  const seen = { streams: 0, requests: 0 };
+  client.watchClient.watch = async (...args) => {
+    seen.streams += 1;
+    const stream = await open(...args);
+    const write = stream.write.bind(stream);
+    stream.write = (request) => {
+      seen.requests += 1;
+      return request.progress_request ? true : write(request);
+    };
+    return stream;
+  };
+  return { client, seen };
+}
+
+it('a stream on which nothing happens is asked for a sign of life, and kept', async () => {
+  const holder = new LockClient(etcdBackend(etcd.url));
+  const { client, seen } = tacitClient();
+  const waiter = new LockClient(etcdBackend(client, { commandTimeout: 500 }));
+  const lock = await holder.creator('quiet').acquire(30_000);
+  const waiting = waiter.creator('quiet').acquire(30_000, 20_000);
+  // Two to begin with, and at least one each time.
+  await until(() => seen.streams > 1 || seen.requests >= 10, { what: 'some questions' });
+  expect(seen.streams).toBe(1);
+  await lock.release();
+  await (await waiting).release();
+  await waiter.close();
+  await holder.close();
+  client.close();
+});

@@ -5,7 +5,7 @@ import { etcdBackend } from '../../src/etcd/backend.ts';
 import { type Lock, LockClient } from '../../src/index.ts';
 import { type EtcdCluster, type EtcdMember, startEtcd } from '../support/etcd.ts';
 import { EtcdClients, queued } from '../support/etcd-clients.ts';
-import { until } from '../support/wait.ts';
+import { until, within } from '../support/wait.ts';
 
 /** Another member leads from now on, without anybody having stood still. */
 async function changeLeader(etcd: EtcdCluster): Promise<void> {
@@ -22,6 +22,8 @@ async function leaseOf(etcd: EtcdCluster, { fencingToken }: Lock): Promise<strin
   const keys = await etcd.ctl('get', '', '--prefix', '-w', 'json');
   return new RegExp(`"create_revision":${fencingToken},[^}]*"lease":(\\d+)`).exec(keys)?.[1];
 }
+
+const WATCH_STREAMS = 'etcd_debugging_mvcc_watch_stream_total';
 
 async function gauge({ url }: EtcdMember, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
@@ -70,6 +72,25 @@ describe.each([1, 2])('a lock on etcd with %i units whose leader has changed', (
     );
     expect(await lock.isHeld()).toBe(true);
     await lock.release();
+  });
+});
+
+describe('a member of etcd that is cut off from the others', () => {
+  it('keeps no waiter whose watch it has from hearing of its turn', async () => {
+    await using etcd = await startEtcd({ members: 3, isolable: true });
+    await using clients = new EtcdClients();
+    const holder = clients.creatorOn(etcd.url);
+    const lock = await holder.acquire(60_000);
+    // Its next keepalive, by which it would find that its member is of no use, is due in 20 s.
+    const waiting = clients.creatorOn(etcd.url, 6_000).acquire(60_000);
+    await queued(holder, 1);
+    const streams = () => Promise.all(etcd.members.map((member) => gauge(member, WATCH_STREAMS)));
+    await until(async () => (await streams()).includes(1), { what: 'its watch' });
+    const member = etcd.members[(await streams()).indexOf(1)];
+    if (member === (await etcd.leader())) await changeLeader(etcd);
+    await etcd.isolate(member!);
+    await lock.release();
+    await within(12_000, 'the grant', async () => (await waiting).release());
   });
 });
 

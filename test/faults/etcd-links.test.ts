@@ -64,6 +64,24 @@ describe('a link that breaks', () => {
     },
   );
 
+  it('row 4: nothing is left of a refresh with another TTL whose answer was lost', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.members[0]!);
+    await using clients = new EtcdClients();
+    const lock = await clients.creatorOn(throughProxy(proxy)).acquire(30_000);
+    // The answers to its looks pass, and that to the making of a lease is stalled.
+    proxy.delayReplies(200);
+    const refreshed = expect(lock.refresh(60_000)).rejects.toMatchObject({ reason: 'unavailable' });
+    await until(async () => (await etcd.leases()).length === 2, { what: 'the lease to be made' });
+    proxy.stallReplies();
+    await refreshed;
+    proxy.cut();
+    proxy.delayReplies(0);
+    proxy.flow();
+    await lock.release();
+    await until(async () => (await etcd.leases()).length === 0, { what: 'all leases to end' });
+  });
+
   it('row 7: the lease counts from before it was asked for', async () => {
     await using etcd = await startEtcd();
     await using proxy = await startProxy(etcd.members[0]!);

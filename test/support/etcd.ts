@@ -9,6 +9,7 @@ import { atExit } from './at-exit.ts';
 import { CtlLock } from './etcdctl-lock.ts';
 import { freePort } from './free-port.ts';
 import type { Instance } from './launch.ts';
+import { type FaultProxy, startProxy } from './proxy.ts';
 import { launchBinary } from './redis-binary.ts';
 import { currentRun } from './run.ts';
 import { until } from './wait.ts';
@@ -17,19 +18,27 @@ const run = promisify(execFile);
 const ENV = { ...process.env, ETCDCTL_API: '3' };
 const START_ATTEMPTS = 3;
 const CTL_TIMEOUT_MS = 10_000;
+const host = '127.0.0.1';
 
 export interface EtcdOptions {
   members?: 1 | 3;
   /** Clients speak TLS; what they need to trust is `certificate()` of the member. */
   tls?: boolean;
+  /** Members reach each other through proxies, so that one can be isolated. */
+  isolable?: boolean;
 }
 
 /** Starts an etcd cluster of the `etcd` on the PATH and waits until it serves. */
-export async function startEtcd({ members = 1, tls = false }: EtcdOptions = {}): Promise<EtcdCluster> {
+export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster> {
+  const { members = 1, tls = false, isolable = false } = options;
   await findEtcd();
   const { dir } = await currentRun();
   for (let attempt = 1; ; attempt++) {
-    const cluster = new EtcdCluster(dir, await freePorts(members), tls);
+    const ports = await freePorts(members);
+    const proxies = isolable
+      ? await Promise.all(ports.map(({ peer: port }) => startProxy({ host, port })))
+      : [];
+    const cluster = new EtcdCluster(dir, ports, tls, proxies);
     try {
       await cluster.start();
       return cluster;
@@ -49,6 +58,8 @@ interface Ports {
 /** What a member is told of its cluster. */
 interface Seat {
   readonly name: string;
+  /** Where the others reach it. */
+  readonly address: string;
   readonly peers: string;
   readonly data: string;
 }
@@ -60,18 +71,22 @@ export class EtcdCluster implements AsyncDisposable {
   /** One URL with all members. */
   readonly url: string;
   readonly #dir: string;
+  readonly #proxies: readonly FaultProxy[];
   readonly #forget: () => void;
 
   /** For `startEtcd`. */
-  constructor(runDir: string, ports: readonly Ports[], tls: boolean) {
+  constructor(runDir: string, ports: readonly Ports[], tls: boolean, proxies: readonly FaultProxy[]) {
     const scheme = tls ? 'https' : 'http';
     this.#dir = join(runDir, `etcd-data-${randomUUID()}`);
     mkdirSync(this.#dir);
     this.#forget = atExit(() => rmSync(this.#dir, { recursive: true, force: true }));
-    const peers = ports.map(({ peer }, index) => `m${index}=http://127.0.0.1:${peer}`).join();
+    this.#proxies = proxies;
+    const addresses = ports.map(({ peer }, index) => `http://${host}:${proxies[index]?.port ?? peer}`);
+    const peers = addresses.map((address, index) => `m${index}=${address}`).join();
     this.members = ports.map((port, index) => {
       const data = join(this.#dir, `m${index}`);
-      return new EtcdMember(runDir, scheme, port, { name: `m${index}`, peers, data });
+      const address = addresses[index] ?? '';
+      return new EtcdMember(runDir, scheme, port, { name: `m${index}`, address, peers, data });
     });
     this.urls = this.members.map(({ url }) => url);
     this.url = `${tls ? scheme : 'etcd'}://${ports.map(({ client }) => `${hostOf(scheme)}:${client}`).join()}`;
@@ -131,9 +146,29 @@ export class EtcdCluster implements AsyncDisposable {
     return until(() => this.#findLeader(), { what: 'a leader' });
   }
 
+  /**
+   * Cuts a member off from the others, for good, while clients still reach it. The others keep the streams that they have;
+   * what takes another connection between them (to hand a renewal on to the leader) fails.
+   */
+  async isolate(member: EtcdMember): Promise<void> {
+    const others = this.members.filter((other) => other !== member);
+    const proxyOf = (of: EtcdMember) => this.#proxies[this.members.indexOf(of)] as FaultProxy;
+    await member.pause();
+    const before = await Promise.all(others.map((other) => other.streams()));
+    for (const proxy of this.#proxies) proxy.cut();
+    proxyOf(member).refuse();
+    // The others find each other while it cannot, two streams each way, and stay connected.
+    const streams = async () => Promise.all(others.map((other) => other.streams()));
+    const isBack = (count: number, index: number) => count >= (before[index] ?? 0) + 4;
+    await until(async () => (await streams()).every(isBack), { what: 'their streams' });
+    for (const other of others) proxyOf(other).refuse();
+    await member.resume();
+  }
+
   /** Ends all members and removes their files; once is enough. */
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.stop()));
+    await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
     rmSync(this.#dir, { recursive: true, force: true });
     this.#forget();
   }
@@ -160,28 +195,27 @@ function hostOf(scheme: string): string {
 /** One member of a cluster. */
 export class EtcdMember {
   readonly url: string;
-  readonly host = '127.0.0.1';
+  readonly host = host;
   readonly port: number;
   readonly #runDir: string;
   readonly #data: string;
   readonly #args: readonly string[];
   #instance: Instance | undefined;
 
-  constructor(runDir: string, scheme: string, { client, peer }: Ports, { name, peers, data }: Seat) {
+  constructor(runDir: string, scheme: string, { client, peer }: Ports, { name, address, peers, data }: Seat) {
     this.url = `${scheme}://${hostOf(scheme)}:${client}`;
     this.port = client;
     this.#data = data;
     this.#runDir = runDir;
-    const peerUrl = `http://127.0.0.1:${peer}`;
     this.#args = [
       ...['--name', name, '--data-dir', data, '--unsafe-no-fsync'],
       ...(scheme === 'https' ? ['--auto-tls'] : []),
       ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
       ...[
         '--listen-peer-urls',
-        peerUrl,
+        `http://${host}:${peer}`,
         '--initial-advertise-peer-urls',
-        peerUrl,
+        address,
         '--initial-cluster',
         peers,
       ],
@@ -212,6 +246,12 @@ export class EtcdMember {
   /** The certificate that it has made for itself. */
   async certificate(): Promise<Buffer> {
     return readFile(join(this.#data, 'fixtures', 'client', 'cert.pem'));
+  }
+
+  /** How many streams from and to other members it has ever had. */
+  async streams(): Promise<number> {
+    const log = (await this.#instance?.log()) ?? '';
+    return log.match(/established (a )?TCP streaming connection/g)?.length ?? 0;
   }
 
   /** Freezes it: connections stay open, nothing is answered. */
