@@ -163,7 +163,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
   watch(
     name: string,
     onChange: (state: LockState) => void,
-    onEnd: (failure: LockBackendError) => void = () => {},
+    onEnd: (failure: LockBackendError) => void,
   ): Promise<Observation> {
     if (this.#closing) return Promise.reject(closedError(name));
     return new StateWatch(this, name, onChange, onEnd).start();

@@ -84,6 +84,19 @@ describe('a client of the user', () => {
     await etcd.members[0]?.restart();
     await rejected;
   });
+
+  it('row 49: ends a watch, on a free lock too, when it is closed and its stream has ended', async () => {
+    await using etcd = await startEtcd();
+    const own = new Etcd3({ hosts: etcd.urls });
+    await using client = new LockClient(etcdBackend(own));
+    const watching = client.creator('lock').watch();
+    expect(await watching.next()).toMatchObject({ value: { holders: [] } });
+    const expected = { code: 'ERR_LOCK_BACKEND', retryable: false, lockName: 'lock' };
+    const rejected = expect(watching.next()).rejects.toMatchObject(expected);
+    own.close();
+    await etcd.members[0]?.restart();
+    await rejected;
+  });
 });
 
 describe('three members', () => {
