@@ -129,8 +129,11 @@ export interface LockBackend {
   release(grant: Grant): Promise<boolean>;
   /** Forgets a lease that another process goes on with, without telling the server. */
   forget?(grant: Grant): void;
-  /** Calls `listener` as soon as the backend hears that the lease was released by force; returns how to stop. */
-  onForced(grant: Grant, listener: () => void): () => void;
+  /**
+   * Calls `listener` as soon as the backend hears that the lease was released by force, or finds that it is gone, which is
+   * `taken`; returns how to stop.
+   */
+  onForced(grant: Grant, listener: (reason?: 'taken') => void): () => void;
   /** The lock as the server sees it now. Rejects with `LockBackendError`, `LockClosedError`. */
   inspect(name: string): Promise<LockState>;
   /** Takes the lock from its holder and hands it on. False when nobody held it. */

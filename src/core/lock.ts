@@ -191,7 +191,7 @@ export class Lock {
   }
 
   #release(): Promise<void> {
-    // First of all, also of a lease that was lost: others may be waiting behind a stale record.
+    // Also of a lease that was lost: others may be waiting behind a stale record.
     const released = this.#backend.release(this.#grant);
     if (this.#lost) {
       // Tidying up is not worth the caller's time, and what it comes to no news.
@@ -247,8 +247,8 @@ export class Lock {
 
   #makeLossSignal(): LossSignal {
     const loss = new LossSignal(this.#grant, this.#backend.clock, () => this.#ended());
-    const onForced = () => {
-      if (!this.#ended()) this.#lose('forced');
+    const onForced = (reason: LossReason = 'forced') => {
+      if (!this.#ended()) this.#lose(reason);
     };
     if (!this.#ended()) loss.start(() => this.#backend.onForced(this.#grant, onForced));
     else if (this.#lost) loss.abort(this.#lost);

@@ -26,6 +26,8 @@ export class RefreshQueue {
   }
 
   async refresh(ttlMs: number): Promise<void> {
+    // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
+    this.#grant.ttlMs = ttlMs;
     while (this.#out) {
       await this.#out;
       if (!this.#lease.counts(true)) return;
@@ -40,8 +42,6 @@ export class RefreshQueue {
   async #send(ttlMs: number): Promise<void> {
     const grant = this.#grant;
     const deadline = leaseDeadline(this.#backend.clock.now(), ttlMs, this.#backend.driftFactor);
-    // It may take effect although the answer is lost; and an auto refresh from now on must not undo it.
-    grant.ttlMs = ttlMs;
     if (deadline < grant.deadline) {
       grant.deadline = deadline;
       this.#lease.shortened();

@@ -142,7 +142,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
       key: place.key,
       deletionsOnly: true,
       from: place.createRevision + 1,
-      onEvents: listener,
+      onEvents: () => listener(),
       // What cannot be watched, the next refresh finds out.
       onEnd: () => {},
     });

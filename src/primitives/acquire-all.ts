@@ -159,7 +159,7 @@ class Collection {
     const { driftFactor } = this.#session.backend;
     const fresh = (ttlMs - driftMs(ttlMs, driftFactor)) * (1 - WORN);
     const worn = [...this.#locks.values()].filter(({ remaining }) => remaining < fresh);
-    if (!(await this.#inTime(Promise.all(worn.map((lock) => lock.refresh()))))) {
+    if (worn.length > 0 && !(await this.#inTime(Promise.all(worn.map((lock) => lock.refresh()))))) {
       const [{ name }] = worn as [Lock];
       throw new LockTimeoutError(name, this.#waited, `lock ${JSON.stringify(name)} could not be refreshed`);
     }

@@ -130,7 +130,7 @@ export class RedisBackend implements LockBackend {
     this.#leases.delete({ owner });
   }
 
-  onForced(grant: Grant, listener: () => void): () => void {
+  onForced(grant: Grant, listener: (reason?: 'taken') => void): () => void {
     const hear = (missed: () => void) => [this.hearForced(grant, { forced: listener, missed })];
     return listenForForced(this, grant, listener, { hear, needed: 1 });
   }

@@ -88,7 +88,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     return releaseEverywhere(grant, this.#keepersOf(grant), this.servers);
   }
 
-  onForced(grant: Grant, listener: () => void): () => void {
+  onForced(grant: Grant, listener: (reason?: 'taken') => void): () => void {
     const keepers = this.#keepersOf(grant);
     const { quorum } = this.servers;
     // As long as a quorum keeps it, it is held. And a holder that released it at the first message would race the release by force

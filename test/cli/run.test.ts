@@ -111,9 +111,9 @@ describe('batonlock run', () => {
     await client.creator('lost').forceRelease();
     expect(await line.exit).toBe(76);
     expect(line.stdout).toContain('asked');
-    // The shell says something of its own about the pause that was ended with it.
-    expect(line.stderr.split('\n')[0]).toBe(
-      'batonlock: lock "lost" was lost: somebody released it by force; the command is ended',
+    // Who could not hear of it yet finds the lease gone. The shell says something of its own about the pause that was ended with it.
+    expect(line.stderr.split('\n')[0]).toMatch(
+      /^batonlock: lock "lost" was lost: (somebody released it by force|the server no longer knows .*); the command is ended$/,
     );
   }, 120_000);
 

@@ -265,6 +265,7 @@ describe('a refresh', () => {
       return answers.get(ttlMs)!.promise;
     };
     const [short, middle, long] = [lock.refresh(1_000), lock.refresh(20_000), lock.refresh(60_000)];
+    expect(lock.ttl).toBe(60_000);
     await clock.advance(100);
     expect(sent).toEqual([1_000]);
     expect(lock.remaining).toBe(888);

@@ -67,7 +67,7 @@ it.each([1, 3])(
     expect(signal.aborted).toBe(false);
     for (const proxy of proxies) proxy.flow();
     await until(() => signal.aborted, { what: 'the signal to abort' });
-    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
+    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
     await next.release();
   },
 );
@@ -95,7 +95,7 @@ it.each([1, 3])(
     expect(signal.aborted).toBe(false);
     for (const proxy of proxies) proxy.accept();
     await until(() => signal.aborted, { what: 'the signal to abort' });
-    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'forced' });
+    expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
     await next.release();
   },
 );
@@ -118,6 +118,41 @@ it('who still has the lock when the inbox hears again asks once, and keeps it', 
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
   expect(await asked(4)()).toBe(true);
   recorder.close();
+});
+
+it('all who hold some of one lock ask with one question when the inbox hears again', async () => {
+  const { holder } = await start(1);
+  const recorder = await recordCommands(servers[0]!);
+  const commands: WireCommand[] = [];
+  const asked = (count: number) => async () => {
+    commands.push(...(await recorder.take()));
+    return inspections(commands) >= count;
+  };
+  const semaphore = holder.semaphore('many', 20);
+  const locks: Lock[] = [];
+  while (locks.length < 20) locks.push(await semaphore.acquire(TTL));
+  const signals = locks.map(({ signal }) => signal);
+  await until(asked(1), { what: 'a question when the inbox is open' });
+  proxies[0]!.cut();
+  await until(asked(2), { what: 'another' });
+  // Sent on the same connection as further ones would be.
+  await locks[0]!.refresh();
+  commands.push(...(await recorder.take()));
+  expect(inspections(commands)).toBe(2);
+  expect(signals.map(({ aborted }) => aborted)).toEqual(locks.map(() => false));
+  recorder.close();
+});
+
+it('a lease that the server has lost meanwhile is told as taken, since nobody has forced anything', async () => {
+  const { holder } = await start(1);
+  const { signal } = await holder.creator('lossy').acquire(TTL);
+  await listening(1);
+  const redis = new Redis(servers[0]!.url);
+  await redis.flushall();
+  redis.disconnect();
+  proxies[0]!.cut();
+  await until(() => signal.aborted, { what: 'the signal to abort' });
+  expect(signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST', reason: 'taken' });
 });
 
 it('who still has the lock asks once, and only the first who opens the inbox', async () => {

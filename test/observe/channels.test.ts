@@ -134,7 +134,9 @@ describe.each(EACH)('on $folder, the channels', ({ folder, start }) => {
     const { signal } = lock;
     await other.creator(NAME).forceRelease();
     await until(() => signal.aborted, { what: 'the loss' });
-    expect(heard.losses).toMatchObject([{ owner: lock.owner, reason: 'forced' }]);
+    // Who could not hear of it yet finds the lease gone.
+    const reason = expect.stringMatching(/^(forced|taken)$/);
+    expect(heard.losses).toMatchObject([{ owner: lock.owner, reason }]);
   });
 
   it('tell that a lease has run out, once somebody looks', async () => {

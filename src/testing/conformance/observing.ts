@@ -41,8 +41,9 @@ export function observingCases(stage: Stage): void {
     assert.ok(next.fencingToken > lock.fencingToken);
     await until(() => signal.aborted, { what: 'the signal to abort' });
     assert.equal(signal.reason.code, 'ERR_LOCK_LOST');
-    assert.equal(signal.reason.reason, 'forced');
-    await assert.rejects(lock.release(), { reason: 'forced' });
+    // Who could not hear of it yet finds the lease gone.
+    assert.match(signal.reason.reason, /^(forced|taken)$/);
+    await assert.rejects(lock.release(), signal.reason);
     assert.equal(await next.isHeld(), true);
     assert.equal(await stage.creator().tryAcquire(1_000), null);
   });
