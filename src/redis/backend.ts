@@ -84,7 +84,9 @@ export class RedisBackend implements LockBackend {
     this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
     this.counters = new RedisCounters({
       ...common,
-      ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
+      subscriber: this.#subscriber,
+      keys: this.#keys,
+      client: owners.client,
     });
     this.#watches = new StateWatches({ ...common, subscriber: this.#subscriber }, this.#keys);
     this.listing = new RedisListing({ link: this.link, protocol: this.protocol, clock, keys: this.#keys });
