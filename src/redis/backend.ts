@@ -15,6 +15,7 @@ import { Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import { type Inboxes, InboxPerName, OneInbox } from './inboxes.ts';
 import { Keys } from './keys.ts';
+import { warnOfLateSelect } from './late-select.ts';
 import { type ForcedListener, Leases } from './leases.ts';
 import { RedisListing } from './listing.ts';
 import type { RedisSettings } from './options.ts';
@@ -50,7 +51,7 @@ export class RedisBackend implements LockBackend {
   readonly #leases: Leases;
   readonly #watches: StateWatches;
   readonly #replication: Replication | undefined;
-  readonly #stopWarning: () => void;
+  readonly #stopWarnings: readonly (() => void)[];
   #closing: Promise<void> | undefined;
 
   /** `owned`: the command connection is ours to end. */
@@ -66,7 +67,8 @@ export class RedisBackend implements LockBackend {
     this.#client = owners.client;
     this.#settings = settings;
     this.clock = clock;
-    this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix, databaseOf(redis));
+    const database = databaseOf(redis);
+    this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix, database);
     this.protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
     this.#leases = new Leases(clock);
     this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
@@ -82,7 +84,9 @@ export class RedisBackend implements LockBackend {
     this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
     this.counters = new RedisCounters({
       ...common,
-      ...{ subscriber: this.#subscriber, keys: this.#keys, client: owners.client, closedError },
+      subscriber: this.#subscriber,
+      keys: this.#keys,
+      client: owners.client,
     });
     this.#watches = new StateWatches({ ...common, subscriber: this.#subscriber }, this.#keys);
     this.listing = new RedisListing({ link: this.link, protocol: this.protocol, clock, keys: this.#keys });
@@ -90,7 +94,8 @@ export class RedisBackend implements LockBackend {
     if (replicas && !isCluster(redis)) {
       this.#replication = new Replication(redis, this.protocol, clock, { replicas, commandTimeoutMs });
     }
-    this.#stopWarning = warnOfEviction(redis);
+    const lateSelect = isCluster(redis) ? [] : [warnOfLateSelect(redis, database)];
+    this.#stopWarnings = [warnOfEviction(redis), ...lateSelect];
     redis.on('end', this.#onEnd);
     if (owned) guardDatabase(redis, this.link);
   }
@@ -180,7 +185,7 @@ export class RedisBackend implements LockBackend {
     await Promise.race([drained, patience.done]);
     patience.stop();
     this.#redis.off('end', this.#onEnd);
-    this.#stopWarning();
+    for (const stop of this.#stopWarnings) stop();
     this.#replication?.close();
     this.#inboxes.close();
     this.#aside.close();

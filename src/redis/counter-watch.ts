@@ -2,7 +2,7 @@ import type { Alarm, Clock } from '../core/clock.ts';
 import { type CounterWait, type CounterWaiter, UNSET } from '../core/counter-store.ts';
 import { CounterExpiredError, type LockBackendError } from '../errors.ts';
 import type { CommandLink } from './command-link.ts';
-import { noAnswer, unexpectedReply } from './errors.ts';
+import { errorOfLock, noAnswer, unexpectedReply } from './errors.ts';
 import type { Protocol } from './protocol.ts';
 import { parseCount, parseCountEvent, type TimedCount } from './scripts/count.ts';
 import type { Listener, Subscriber } from './subscriber.ts';
@@ -63,7 +63,7 @@ export class CounterWatch implements Listener {
         this.#subscribed = true;
         this.#look();
       },
-      (error: unknown) => this.failAll(error),
+      (error: unknown) => this.failAll(errorOfLock(error, this.#name)),
     );
   }
 

@@ -3,6 +3,7 @@ import type { CounterStep, CounterStore, CounterWait, CounterWaiter } from '../c
 import type { CommandLink } from './command-link.ts';
 import { CounterLine, type CounterLineContext } from './counter-line.ts';
 import { CounterWatch, type CounterWatchContext } from './counter-watch.ts';
+import { closedError } from './errors.ts';
 import type { Keys } from './keys.ts';
 import type { Protocol } from './protocol.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -15,8 +16,6 @@ interface RedisCountersContext {
   readonly keys: Keys;
   readonly client: string;
   readonly safetyNetMs: number;
-  /** What to reject with from the close on. */
-  closedError(name: string): Error;
 }
 
 /** The counters of one client: what it is about to change, and what it waits for. */
@@ -32,7 +31,7 @@ export class RedisCounters implements CounterStore {
   }
 
   step(name: string, step: CounterStep): Promise<number> {
-    if (this.#closed) return Promise.reject(this.#context.closedError(name));
+    if (this.#closed) return Promise.reject(closedError(name));
     let line = this.#lines.get(name);
     if (!line) {
       line = new CounterLine(this.#context, name, () => this.#lines.delete(name));
@@ -43,7 +42,7 @@ export class RedisCounters implements CounterStore {
 
   wait(name: string, waiter: CounterWaiter): CounterWait {
     if (this.#closed) {
-      waiter.failed(this.#context.closedError(name));
+      waiter.failed(closedError(name));
       return { obstacle: () => undefined, stop: () => {} };
     }
     const known = this.#watches.get(name);
@@ -63,7 +62,7 @@ export class RedisCounters implements CounterStore {
 
   close(): void {
     this.#closed = true;
-    for (const [name, line] of this.#lines) line.close(this.#context.closedError(name));
-    this.failWaits((name) => this.#context.closedError(name));
+    for (const [name, line] of this.#lines) line.close(closedError(name));
+    this.failWaits(closedError);
   }
 }

@@ -1,5 +1,6 @@
 import type { LockBackendError } from '../errors.ts';
 import type { Acquisition } from './acquisition.ts';
+import { errorOfLock } from './errors.ts';
 
 /** What a door needs of the client it belongs to. */
 export interface DoorContext {
@@ -59,7 +60,7 @@ export class Door {
   #open(): void {
     this.#context.openInbox(this.#name).then(
       () => this.#empty((acquisition) => acquisition.ask()),
-      (error: unknown) => this.#empty((acquisition) => acquisition.fail(error)),
+      (error: unknown) => this.#empty((acquisition) => acquisition.fail(errorOfLock(error, this.#name))),
     );
   }
 

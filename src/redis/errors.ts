@@ -25,6 +25,14 @@ const TOO_OLD = /^ERR unknown command '?ssubscribe/i;
 /** Errors of TLS come with codes such as these; waiting does not mend a certificate. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO$|HOSTNAME_MISMATCH)/;
 
+/** What befell a channel, which may be that of many locks, as what befell this one. */
+export function errorOfLock(error: unknown, lockName: string): unknown {
+  if (error instanceof LockClosedError) return closedError(lockName);
+  if (!(error instanceof LockBackendError)) return error;
+  const { message, cause } = error;
+  return new LockBackendError(message, error, { cause, lockName });
+}
+
 /** An error of ioredis, of the server or of a socket as one of ours. */
 export function toBackendError(error: unknown, lockName?: string): LockBackendError {
   const cause = error instanceof Error ? error : new Error(describe(error));

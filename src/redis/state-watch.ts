@@ -1,7 +1,7 @@
 import type { LockState, Observation } from '../core/backend.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import type { CommandLink } from './command-link.ts';
-import { unexpectedReply } from './errors.ts';
+import { errorOfLock, unexpectedReply } from './errors.ts';
 import type { Protocol } from './protocol.ts';
 import { parseState, type TimedState } from './scripts/inspect.ts';
 import type { Listener, Subscriber } from './subscriber.ts';
@@ -55,7 +55,11 @@ export class StateWatch implements Observation, Listener {
   }
 
   async start(): Promise<this> {
-    await this.#context.subscriber.subscribe(this.#channel, this);
+    try {
+      await this.#context.subscriber.subscribe(this.#channel, this);
+    } catch (error) {
+      throw errorOfLock(error, this.name);
+    }
     this.#context.running.add(this);
     this.#armSafetyNet();
     return this;

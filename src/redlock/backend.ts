@@ -126,8 +126,13 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     );
   }
 
-  watch(name: string, onChange: (state: LockState) => void): Promise<Observation> {
-    const watch = new MovingWatch(name, this.servers, onChange, (stopped) => this.#watches.delete(stopped));
+  watch(
+    name: string,
+    onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
+  ): Promise<Observation> {
+    const onStop = (stopped: MovingWatch) => this.#watches.delete(stopped);
+    const watch = new MovingWatch(name, this.servers, onChange, onEnd, onStop);
     this.#watches.add(watch);
     return watch.start();
   }

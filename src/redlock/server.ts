@@ -40,6 +40,11 @@ export class Server {
     return this.backend.link.usable;
   }
 
+  /** Whether its connection has been ended. */
+  get ended(): boolean {
+    return this.backend.link.redis.status === 'end';
+  }
+
   /** Why it is not usable. */
   outage(lockName: string): LockBackendError {
     return this.backend.link.outage(lockName) ?? noAnswer(undefined, lockName);

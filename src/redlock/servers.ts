@@ -18,6 +18,11 @@ export class Servers {
     return this.all.filter((server) => server.usable);
   }
 
+  /** Whether the user has ended the connections to all of them: none comes back by itself. */
+  get ended(): boolean {
+    return this.all.every((server) => server.ended);
+  }
+
   /** Where to go: the first that can be asked and is not among `barred`. */
   first(barred?: ReadonlyMap<Server, unknown>): Server | undefined {
     return this.all.find((server) => server.usable && !barred?.has(server));

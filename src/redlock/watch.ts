@@ -12,21 +12,26 @@ export class MovingWatch implements Observation {
   readonly #name: string;
   readonly #servers: Servers;
   readonly #onChange: (state: LockState) => void;
+  readonly #onEnd: (error: unknown) => void;
   readonly #onStop: (watch: MovingWatch) => void;
   readonly #started: DeferredPromise<void> = pDefer();
   #server: Server | undefined;
   #observation: Observation | undefined;
+  /** Whether some server has confirmed. */
+  #running = false;
   #stopped = false;
 
   constructor(
     name: string,
     servers: Servers,
     onChange: (state: LockState) => void,
+    onEnd: (error: unknown) => void,
     onStop: (watch: MovingWatch) => void,
   ) {
     this.#name = name;
     this.#servers = servers;
     this.#onChange = onChange;
+    this.#onEnd = onEnd;
     this.#onStop = onStop;
   }
 
@@ -67,7 +72,11 @@ export class MovingWatch implements Observation {
   #begin(): void {
     const server = this.#servers.first();
     this.#server = server;
-    if (!server) return;
+    if (!server) {
+      // One that is only away comes back, and is looked at then.
+      if (this.#servers.ended) this.#fail(this.#servers.error(this.#servers.outages(this.#name), this.#name));
+      return;
+    }
     const onChange = (state: LockState) => {
       if (this.#server === server && !this.#stopped) this.#onChange(state);
     };
@@ -83,12 +92,21 @@ export class MovingWatch implements Observation {
     if (!server.usable) this.look(server);
   }
 
+  /** Nothing will be told any more. */
+  #fail(error: unknown): void {
+    this.#started.reject(error);
+    if (!this.#running) return;
+    void this.stop();
+    this.#onEnd(error);
+  }
+
   #begun(server: Server, observation: Observation): void {
     if (this.#stopped || this.#server !== server || this.#observation) {
       void observation.stop();
       return;
     }
     this.#observation = observation;
+    this.#running = true;
     this.#started.resolve();
     // What happened between two servers shows in the state. What fails here is made good by the safety net.
     observation.check().catch((error: unknown) => {

@@ -89,3 +89,51 @@ it('a client is in the database that its connection had chosen before', async ()
   await states.return?.();
   redis.disconnect();
 });
+
+it('a select after the client was made is warned of, once, and locks are where it leads', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => {
+    if ('code' in warning && warning.code === 'BATON_SELECT') warnings.push(warning);
+  };
+  process.on('warning', note);
+  const redis = new Redis(`${server.url}/2`);
+  try {
+    elsewhere = new LockClient(redis);
+    await redis.select(2);
+    await redis.select(1);
+    await redis.select(3);
+    await redis.select(1);
+    await elsewhere.creator('same').acquire(TTL);
+    expect(await here.creator('same').tryAcquire(TTL)).toBeNull();
+    expect(warnings).toMatchObject([{ name: 'BatonlockWarning' }]);
+    expect(warnings[0]?.message).toContain(`${server.host}:${server.port} has gone from database 2 to 1`);
+    await elsewhere.close();
+    expect(redis.listenerCount('select')).toBe(0);
+  } finally {
+    process.off('warning', note);
+    redis.disconnect();
+  }
+});
+
+it('who is still in its database is not warned, also when the connection was cut', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  const redis = new Redis(server.url);
+  try {
+    await redis.select(1);
+    elsewhere = new LockClient(redis);
+    let selects = 0;
+    redis.on('select', () => {
+      selects += 1;
+    });
+    await neighbour.creator('same').acquire(TTL);
+    redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {});
+    await until(() => selects > 0, { what: 'the database to be selected anew' });
+    expect(await elsewhere.creator('same').tryAcquire(TTL)).toBeNull();
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off('warning', note);
+    redis.disconnect();
+  }
+});

@@ -130,8 +130,20 @@ describe('row 49: a connection that its user has ended', () => {
     await redis.quit();
     const counter = client.counter('ended', { ttl: 60_000 });
     for (const ask of [() => client.creator('ended').watch().next(), () => counter.wait()]) {
-      await expect(within<unknown>(2_000, 'an answer', ask)).rejects.toMatchObject(ended);
+      await expect(within<unknown>(2_000, 'an answer', ask)).rejects.toMatchObject({
+        ...ended,
+        lockName: 'ended',
+      });
     }
+  });
+
+  it('names the lock that a closed backend refuses to watch', async () => {
+    await using server: RedisServer = await startRedis();
+    const backend = redisBackend(server.url);
+    await backend.close();
+    const refused = { code: 'ERR_LOCK_CLOSED', lockName: 'closed' };
+    const ignore = () => {};
+    await expect(backend.watch('closed', ignore, ignore)).rejects.toMatchObject(refused);
   });
 
   it('ends a watch on a lock that is free', async () => {
@@ -140,7 +152,10 @@ describe('row 49: a connection that its user has ended', () => {
     await using client = new LockClient(redis);
     const watch = client.creator('free').watch();
     expect((await watch.next()).value).toMatchObject({ holders: [] });
-    const next = expect(within(2_000, 'the end', () => watch.next())).rejects.toMatchObject(ended);
+    const next = expect(within(2_000, 'the end', () => watch.next())).rejects.toMatchObject({
+      ...ended,
+      lockName: 'free',
+    });
     await redis.quit();
     await next;
   });
@@ -156,11 +171,14 @@ describe('row 49: a connection that its user has ended', () => {
     const creator = client.creator('held');
     expect(await creator.tryAcquire(30_000)).toBeNull();
     proxy.stall();
-    const first = expect(creator.acquire(30_000)).rejects.toMatchObject(ended);
+    const first = expect(creator.acquire(30_000)).rejects.toMatchObject({ ...ended, lockName: 'held' });
     // Answered after the try of the first, who waits for its inbox from then on.
     expect(await creator.tryAcquire(30_000)).toBeNull();
     await split.quit();
     await first;
-    await expect(within(2_000, 'an answer', () => creator.acquire(30_000))).rejects.toMatchObject(ended);
+    await expect(within(2_000, 'an answer', () => creator.acquire(30_000))).rejects.toMatchObject({
+      ...ended,
+      lockName: 'held',
+    });
   });
 });

@@ -375,6 +375,27 @@ it('a watch begins elsewhere when its server is ended before it can be heard', a
   await within(5_000, 'the state', () => expect(first).resolves.toMatchObject({ value: { holders: [] } }));
 });
 
+it('a watch ends, and none begins, when the connections to all servers were ended', async () => {
+  await start(3);
+  const instances = servers.map(({ url }) => new Redis(url));
+  const client = new LockClient(redlockBackend(instances));
+  clients.push(client);
+  const ended = {
+    code: 'ERR_LOCK_QUORUM',
+    reason: 'unavailable',
+    retryable: false,
+    lockName: 'watched',
+  };
+  const watch = client.creator('watched').watch();
+  expect((await watch.next()).value).toMatchObject({ holders: [] });
+  const next = watch.next();
+  const end = expect(within(5_000, 'the end', () => next)).rejects.toMatchObject(ended);
+  for (const redis of instances) await redis.quit();
+  await end;
+  const late = () => client.creator('watched').watch().next();
+  await expect(within(5_000, 'an answer', late)).rejects.toMatchObject(ended);
+});
+
 it('who only waits notices all the same that the server where it waits is frozen', async () => {
   await start(3);
   const holder = connect();

@@ -60,7 +60,12 @@ it.each(['+evalsha', '+get', '+ssubscribe', '&baton:*', '~baton:*'])(
     const [holder, client] = [new LockClient(server.url), new LockClient(urlOf(server))];
     try {
       await holder.creator('held').acquire(30_000);
-      const refused = { code: 'ERR_LOCK_BACKEND', reason: 'denied', retryable: false };
+      const refused = {
+        code: 'ERR_LOCK_BACKEND',
+        reason: 'denied',
+        retryable: false,
+        lockName: 'held',
+      };
       await expect(client.creator('held').acquire(30_000, 20_000)).rejects.toMatchObject(refused);
     } finally {
       await Promise.all([holder.close(), client.close()]);
