@@ -42,6 +42,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [UNKNOWN],
   },
   {
+    what: 'a release by force gives up when the lock was passed on meanwhile',
+    file: 'redis/force-release.ts',
+    code: 'if (taken.includes(true)) return true;',
+    instead: 'return taken.includes(true);',
+    tests: ['faults/forced.test.ts'],
+  },
+  {
     what: 'the events of all databases go over one channel',
     file: 'redis/keys.ts',
     code: "database === 0 ? ':events'",
