@@ -182,6 +182,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [CLOCK_STEPS],
   },
   {
+    what: 'units are neither kept nor given back when the clock was set back and the server is out of memory',
+    file: 'redis/scripts/share-fragments.ts',
+    code: "if latest > lastEnd then redis.call('PEXPIRE', KEYS[1], retentionText, 'GT') end",
+    instead: '',
+    tests: [CLOCK_STEPS],
+  },
+  {
     what: 'nobody marks that a lease was refreshed for longer',
     file: 'redis/scripts/refresh.ts',
     code: "redis.call('SETRANGE', KEYS[1], 30, '+')",
