@@ -9,6 +9,10 @@ export function retryDelayMs(attempt: number): number {
   return backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS);
 }
 
+function reconnectDelayMs(attempt: number): number {
+  return 10 + retryDelayMs(attempt);
+}
+
 /**
  * What all connections that we make from the user's have instead of the user's options: they come back for as long as we want
  * them, and what is in flight when the link is cut is asked for again by us.
@@ -19,5 +23,7 @@ export const OWN_CONNECTION = {
   enableAutoPipelining: false,
   maxRetriesPerRequest: null,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-  retryStrategy: (attempt: number): number => 10 + retryDelayMs(attempt),
+  retryStrategy: reconnectDelayMs,
+  // Where it gives up, ioredis ends the connection for good.
+  sentinelRetryStrategy: reconnectDelayMs,
 };

@@ -264,3 +264,21 @@ describe('row 15: the clock of the server is set back', () => {
     expect(lock.remaining).toBe(0);
   });
 });
+
+it.each(['refresh', 'downgrade', 'release'] as const)(
+  'rows 15 and 34: after a step back units are kept and given back also when the server is out of memory: %s',
+  async (first) => {
+    const semaphore = semaphoreOn(4);
+    const locks: Lock[] = [];
+    while (locks.length < 2) locks.push(await semaphore.acquire(TTL, WAIT, { units: 2 }));
+    await step(-HOUR);
+    await redis.config('SET', 'maxmemory', '1');
+    await locks[0]![first]();
+    for (const { remainingTtl } of (await semaphore.inspect()).holders)
+      expect(remainingTtl).toBeLessThanOrEqual(TTL);
+    await locks[1]!.refresh();
+    for (const lock of locks) if (lock !== locks[0] || first !== 'release') await lock.release();
+    expect(await semaphore.isLocked()).toBe(false);
+    await redis.config('SET', 'maxmemory', '0');
+  },
+);

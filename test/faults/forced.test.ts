@@ -219,6 +219,62 @@ it.each(KINDS)('a release by force of %s that the server refuses is told to nobo
   for (const lock of locks) await lock.release();
 });
 
+it.each(KINDS)(
+  'a release by force of %s that is passed on meanwhile takes it from the next holder',
+  async (_, of, count) => {
+    const { holder, other } = await start(1);
+    const way = await startProxy(servers[0]!);
+    const slow = client(redisBackend(way.url));
+    endings.push(
+      () => way.stop(),
+      () => slow.close(),
+    );
+    expect(await of(slow).isLocked()).toBe(false);
+    const locks: Lock[] = [];
+    while (locks.length < count) locks.push(await of(holder).acquire(TTL));
+    const waits = locks.map(() => of(other).acquire(TTL));
+    await until(async () => (await of(holder).inspect()).waiters === count, { what: 'the line' });
+    const recorder = await recordCommands(servers[0]!);
+    way.stallReplies();
+    const forcing = of(slow).forceRelease();
+    await until(async () => inspections(await recorder.take()) > 0, { what: 'the holders to be seen' });
+    recorder.close();
+    for (const lock of locks) await lock.release();
+    const next = await Promise.all(waits);
+    way.flow();
+    expect(await forcing).toBe(true);
+    for (const lock of next) expect(await lock.isHeld()).toBe(false);
+    expect(await of(holder).isLocked()).toBe(false);
+  },
+);
+
+it('a release by force that has only dropped dead waiters has taken nothing yet', async () => {
+  const { holder, other } = await start(1);
+  const way = await startProxy(servers[0]!);
+  const slow = client(redisBackend(way.url));
+  const redis = new Redis(servers[0]!.url);
+  endings.push(
+    () => way.stop(),
+    () => slow.close(),
+    () => redis.disconnect(),
+  );
+  const [earlier, later, forcing] = [holder, other, slow].map((each) => each.semaphore('crowded', 2));
+  expect(await forcing!.isLocked()).toBe(false);
+  const lock = await earlier!.acquire(TTL);
+  const recorder = await recordCommands(servers[0]!);
+  way.stallReplies();
+  const forced = forcing!.forceRelease();
+  await until(async () => inspections(await recorder.take()) > 0, { what: 'the holder to be seen' });
+  recorder.close();
+  await lock.release();
+  const next = await later!.acquire(TTL);
+  const dead = Array.from({ length: 1_500 }, (_, index) => [index + 1, `dead:${index}:60000:1`]);
+  await redis.zadd('baton:{crowded}:queue', ...dead.flat());
+  way.flow();
+  expect(await forced).toBe(true);
+  expect(await next.isHeld()).toBe(false);
+});
+
 it('a release by force at one server of a quorum takes nothing from its holder', async () => {
   const { holder } = await start(3);
   const lock = await holder.creator('spared').acquire(TTL);

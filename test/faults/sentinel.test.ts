@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { connect } from '../../src/connect.ts';
 import { type Lock, LockBackendError, LockClient, ReplicationError, redisBackend } from '../../src/index.ts';
 import type { RedisBackendOptions } from '../../src/redis/options.ts';
@@ -364,6 +364,24 @@ describe('row 21: by Sentinels, a connection that is told to leave its master wh
     await (await waiting).release();
   });
 });
+
+it('row 21: without Sentinels nothing spins where yours are not asked again, and all goes on when they are back', async () => {
+  const group = await start();
+  const redis = new ListeningRedis({ ...watched(group), sentinelRetryStrategy: () => null });
+  const creator = clientOn(redis, { replicas: { count: 1 } }).creator('quiet');
+  await (await creator.acquire(TTL)).release();
+  for (const watcher of group.watchers) await watcher.kill();
+  const connects = redis.lines.map((line) => vi.spyOn(line, 'connect'));
+  for (const line of redis.lines) line.disconnect(true);
+  const count = () => connects.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+  await until(() => count() >= redis.lines.length, { what: 'them to be on their way' });
+  const end = performance.now() + 1_000;
+  await until(() => performance.now() > end, { what: 'a second without Sentinels' });
+  expect(count()).toBeLessThan(20);
+  for (const watcher of group.watchers) await watcher.restart();
+  const granted = () => creator.acquire(TTL, 1_000).catch(() => undefined);
+  await until(granted, { what: 'a grant that a replica confirms', timeout: 20_000 });
+}, 60_000);
 
 /** Knows the connections that were made from it. */
 class ListeningRedis extends Redis {

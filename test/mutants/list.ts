@@ -42,6 +42,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [UNKNOWN],
   },
   {
+    what: 'a release by force gives up when the lock was passed on meanwhile',
+    file: 'redis/force-release.ts',
+    code: 'if (taken.includes(true)) return true;',
+    instead: 'return taken.includes(true);',
+    tests: ['faults/forced.test.ts'],
+  },
+  {
     what: 'the events of all databases go over one channel',
     file: 'redis/keys.ts',
     code: "database === 0 ? ':events'",
@@ -172,6 +179,13 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'redis/scripts/share-fragments.ts',
     code: 'local swept = ms >= soonest or latest - ms > longest',
     instead: 'local swept = ms >= soonest',
+    tests: [CLOCK_STEPS],
+  },
+  {
+    what: 'units are neither kept nor given back when the clock was set back and the server is out of memory',
+    file: 'redis/scripts/share-fragments.ts',
+    code: "if latest > lastEnd then redis.call('PEXPIRE', KEYS[1], retentionText, 'GT') end",
+    instead: '',
     tests: [CLOCK_STEPS],
   },
   {

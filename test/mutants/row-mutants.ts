@@ -160,6 +160,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: ['backends/redis-replicas.test.ts'],
   },
   {
+    what: 'our connections ask the Sentinels as often as the connection they were made from',
+    file: 'redis/own-connection.ts',
+    code: 'sentinelRetryStrategy: reconnectDelayMs,',
+    instead: '',
+    tests: ['faults/sentinel.test.ts'],
+  },
+  {
     what: 'a grant counts although too few replicas have it',
     file: 'redis/replication.ts',
     code: 'else if (confirmed < count) reject(',

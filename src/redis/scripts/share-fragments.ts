@@ -70,7 +70,8 @@ local inUse = known and ((tonumber(used) > 0 and latest > ms) or redis.call('EXI
 /**
  * Forgets the leases that have ended. Says in `swept` whether there may have been any, or too much is left of one: then the clock
  * of the server was set back, and who crashed would hold its units for as much longer. No more is left of any from now on than
- * was when they were written; a live holder loses nothing by that, since it counts from before then. Needs PARSE_SHARES.
+ * was when they were written; a live holder loses nothing by that, since it counts from before then. Needs PARSE_SHARES and the
+ * constants.
  */
 export const SWEEP = `
 local swept = ms >= soonest or latest - ms > longest
@@ -80,6 +81,8 @@ if swept then
     soonest, latest = lastEnd, lastEnd
   else
     local all, over = sole and {} or redis.call('HGETALL', KEYS[3]), {}
+    -- A server without memory refuses an HSET, unless the script has written before.
+    if latest > lastEnd then redis.call('PEXPIRE', KEYS[1], retentionText, 'GT') end
     used, soonest, latest, sole = 0, ${NEVER}, 0, nil
     for i = 1, #all, 2 do
       local leaseEnd, rest, units = string.match(all[i + 1], '^(%d+)( %d+ (%d+))$')
