@@ -3,6 +3,7 @@ import { copyArray, propertyOf } from '../core/arguments.ts';
 import type { Grant, LeaseRequest, LockBackend, LockState, Observation } from '../core/backend.ts';
 import { type Clock, pause, systemClock } from '../core/clock.ts';
 import { DeadlineQueue } from '../core/deadline-queue.ts';
+import { dispossess } from '../core/dispossess.ts';
 import { Owners } from '../core/owner.ts';
 import { LockArgumentError, type LockBackendError, LockClosedError } from '../errors.ts';
 import type { Acquisition, AcquisitionContext } from './acquisition.ts';
@@ -155,9 +156,12 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
 
   async forceRelease(name: string): Promise<boolean> {
     this.#assertOpen(name);
-    const { holders } = await readOccupancy(this.link, this.keys.line(name), name);
-    const released = await Promise.all(holders.map((holder) => this.#remove(name, holder)));
-    return released.includes(true);
+    const giveUpAt = this.clock.now() + this.link.commandTimeoutMs;
+    return dispossess(name, {
+      look: async () => (await readOccupancy(this.link, this.keys.line(name), name)).holders,
+      take: (holder) => this.#remove(name, holder),
+      isOver: () => this.clock.now() >= giveUpAt,
+    });
   }
 
   watch(

@@ -89,12 +89,6 @@ export function unfinished(lockName: string): LockBackendError {
   return new LockBackendError(message, { reason: 'unavailable', retryable: true }, { lockName });
 }
 
-/** A lock to be taken from its holder goes from hand to hand faster than we can follow. */
-export function passedOn(lockName: string): LockBackendError {
-  const message = 'the lock was passed on each time before it could be taken from its holder';
-  return new LockBackendError(message, { reason: 'unavailable', retryable: true }, { lockName });
-}
-
 /** The user's connection was ended; it will not come back by itself. */
 export function connectionEnded(lockName?: string): LockBackendError {
   const cause = new Error('the Redis connection has ended');

@@ -1,6 +1,7 @@
+import { dispossess } from '../core/dispossess.ts';
 import { isShare } from '../core/owner.ts';
 import type { CommandLink } from './command-link.ts';
-import { passedOn, unfinished } from './errors.ts';
+import { unfinished } from './errors.ts';
 import { outcomeIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
 import { readState } from './state-watch.ts';
@@ -8,29 +9,16 @@ import { readState } from './state-watch.ts';
 /** The highest number that a release script answers. */
 const MOST = 3;
 
-/**
- * Takes a lock from who is seen to hold it, or all its units from all who hold some. False when nobody does. Who is seen may have
- * passed it on by the time it is to be taken; then nothing was taken, and whoever holds it next is looked for.
- */
-export async function forceRelease(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
-  const isOver = link.endOfWork();
-  for (;;) {
-    const { state } = await readState({ link, protocol }, name, '');
-    if (state.holders.length === 0) return false;
-    const taken = await Promise.all(
-      state.holders.map(({ owner }) => dispossess(link, protocol, name, owner)),
-    );
-    if (taken.includes(true)) return true;
-    if (isOver()) throw passedOn(name);
-  }
+/** Takes a lock from who is seen to hold it, or all its units from all who hold some. False when nobody does. */
+export function forceRelease(link: CommandLink, protocol: Protocol, name: string): Promise<boolean> {
+  return dispossess(name, {
+    look: async () => (await readState({ link, protocol }, name, '')).state.holders,
+    take: ({ owner }) => take(link, protocol, name, owner),
+    isOver: link.endOfWork(),
+  });
 }
 
-async function dispossess(
-  link: CommandLink,
-  protocol: Protocol,
-  name: string,
-  owner: string,
-): Promise<boolean> {
+async function take(link: CommandLink, protocol: Protocol, name: string, owner: string): Promise<boolean> {
   const call = protocol.force(name, owner);
   const isOver = link.endOfWork();
   let taken = false;

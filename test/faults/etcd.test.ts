@@ -119,6 +119,27 @@ it('rows 32 and 33: a try never stands in line, not even for a moment', async ()
   expect(next.fencingToken).toBe(winner!.fencingToken + 2);
 });
 
+it('a lock that goes from hand to hand is taken by force from whoever has it then', async () => {
+  const first = await client().creator('passed on').acquire(30_000);
+  let passed = 0;
+  const work = Array.from({ length: 8 }, () => client().creator('passed on')).flatMap((creator) =>
+    Array.from({ length: 6 }, async () => {
+      const lock = await creator.acquire(30_000);
+      passed += 1;
+      await lock.release().catch(() => {});
+    }),
+  );
+  const forcing = client().creator('passed on');
+  await until(async () => (await forcing.inspect()).waiters >= 8, { what: 'a line' });
+  await first.release();
+  const taken: boolean[] = [];
+  // For so long each of the eight is in line again before all others have had their turns.
+  while (passed < 16) taken.push(await forcing.forceRelease());
+  await Promise.all(work);
+  expect(taken.length).toBeGreaterThan(1);
+  expect(taken).toEqual(taken.map(() => true));
+});
+
 describe('a lease that is gone', () => {
   it('row 8: is told to the holder at once, and not made again by a refresh', async () => {
     const creator = client().creator('revoked');

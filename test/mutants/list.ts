@@ -43,10 +43,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a release by force gives up when the lock was passed on meanwhile',
-    file: 'redis/force-release.ts',
+    file: 'core/dispossess.ts',
     code: 'if (taken.includes(true)) return true;',
     instead: 'return taken.includes(true);',
-    tests: ['faults/forced.test.ts'],
+    tests: ['core/dispossess.test.ts', 'faults/forced.test.ts'],
   },
   {
     what: 'the events of all databases go over one channel',
