@@ -20,6 +20,14 @@ it('takes it from all who hold some, and says so if it was there of any', async 
 });
 
 it('says that it cannot be caught up with when its time is over, and not that nobody holds it', async () => {
-  const passedOn = dispossess('name', { look: async () => ['a'], take: async () => false, isOver: () => true });
-  await expect(passedOn).rejects.toMatchObject({ code: 'ERR_LOCK_BACKEND', retryable: true, lockName: 'name' });
+  const passedOn = dispossess('name', {
+    look: async () => ['a'],
+    take: async () => false,
+    isOver: () => true,
+  });
+  await expect(passedOn).rejects.toMatchObject({
+    code: 'ERR_LOCK_BACKEND',
+    retryable: true,
+    lockName: 'name',
+  });
 });
