@@ -32,7 +32,10 @@ export class HeldLease implements Timed {
   readonly #leases = new Map<string, number>();
   /** The term in which the latest of them was made. */
   #madeIn: Term;
+  /** Nothing is to be refreshed any more. */
   #over = false;
+  /** The key is gone, or left to its end. */
+  #gone = false;
   #latestRefresh: Promise<unknown> = Promise.resolve();
 
   /** `onOver` is called when the lease has run out. */
@@ -92,6 +95,7 @@ export class HeldLease implements Timed {
       // What an earlier sending may have done was done by us.
       return answer.reply || answer.repeated;
     } finally {
+      // Not before, also not by a refresh that ends meanwhile: the key would go with its lease, and look as if it was lost.
       this.#revokeAll();
     }
   }
@@ -139,7 +143,7 @@ export class HeldLease implements Timed {
       return await this.#renewWith(newLeaseId(), ttlMs);
     } finally {
       // Released or run out meanwhile: what was made since is nobody's, and may have been made after it was ended.
-      if (this.#over) this.#revokeAll();
+      if (this.#gone) this.#revokeAll();
     }
   }
 
@@ -170,6 +174,8 @@ export class HeldLease implements Timed {
     });
     if (!moved) {
       this.#over = true;
+      // Also if that is by a release whose answer is still out.
+      this.#gone = true;
       return false;
     }
     for (const [old, oldSeconds] of before) {
@@ -180,6 +186,7 @@ export class HeldLease implements Timed {
   }
 
   #revokeAll(): void {
+    this.#gone = true;
     for (const [leaseId, seconds] of this.#leases) this.#context.chores.revoke(leaseId, seconds);
   }
 }

@@ -238,3 +238,17 @@ it('etcd, a lease that is refreshed several times at once lives on, and nothing 
   expect(await holders()).toMatchObject([{ owner: grant.owner, fencingToken: grant.fencingToken }]);
   expect(await backend.release(grant)).toBe(true);
 });
+
+it('etcd, a lease that is released while a refresh moves its key is released, and not lost', async () => {
+  const creator = stage.creator(1);
+  for (let round = 0; round < 150; round++) {
+    const lock = await creator.acquire(10_000);
+    const refreshed = lock.refresh(20_000);
+    // At one step of the refresh after the other.
+    const end = performance.now() + (round % 50) / 10;
+    while (performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
+    await lock.release();
+    await refreshed;
+  }
+  await until(async () => (await stage.etcd.leases()).length === 0, { what: 'no lease' });
+});

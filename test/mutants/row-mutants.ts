@@ -209,6 +209,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: ['faults/redlock.test.ts'],
   },
   {
+    what: 'a refresh ends the leases of a key that is about to be deleted by a release',
+    file: 'etcd/held-lease.ts',
+    code: 'if (this.#gone) this.#revokeAll();',
+    instead: 'if (this.#over) this.#revokeAll();',
+    tests: ['backends/etcd-leases.test.ts'],
+  },
+  {
     what: 'refreshes of one lease go side by side',
     file: 'core/refresh-queue.ts',
     code: 'while (this.#out) {',
