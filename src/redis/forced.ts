@@ -12,8 +12,8 @@ export interface Hearing {
 
 /**
  * Listens at servers of which `needed` decide who holds a lock, by `hear`. A release before so many can be heard, or while one
- * is deaf that could be, may have told nobody: when they can, the backend is asked once, and `listener` told if the lease is
- * gone, for whatever reason. What cannot be opened or asked, the next refresh finds out. Returns how to stop.
+ * is deaf that could be, may have told nobody: when they can, and with each more that can, the backend is asked, and `listener`
+ * told if the lease is gone, for whatever reason. What cannot be opened or asked, the next refresh finds out. Returns how to stop.
  */
 export function listenForForced(
   backend: Inspectable,
@@ -33,7 +33,7 @@ export function listenForForced(
   let missing = needed - hearings.filter(({ opening }) => opening === undefined).length;
   const opened = (): void => {
     missing -= 1;
-    if (missing === 0 && !stopped) look();
+    if (missing <= 0 && !stopped) look();
   };
   for (const { opening } of hearings) opening?.then(opened, () => {});
   return () => {

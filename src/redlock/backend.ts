@@ -94,12 +94,15 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     // As long as a quorum keeps it, it is held. And a holder that released it at the first message would race the release by force
     // at the other servers, which then had nothing to release.
     let spare = keepers.length - quorum;
-    const heard = (): void => {
-      spare -= 1;
-      if (spare === -1) listener();
+    const hear = (look: () => void) => {
+      const forced = (): void => {
+        spare -= 1;
+        if (spare === -1) listener();
+        // Another server may have said the same before it could be heard.
+        else look();
+      };
+      return keepers.map(({ server }) => server.backend.hearForced(grant, { forced, missed: look }));
     };
-    const hear = (missed: () => void) =>
-      keepers.map(({ server }) => server.backend.hearForced(grant, { forced: heard, missed }));
     return listenForForced(this, grant, listener, { hear, needed: quorum });
   }
 

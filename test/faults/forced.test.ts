@@ -275,6 +275,49 @@ it('a release by force that has only dropped dead waiters has taken nothing yet'
   expect(await next.isHeld()).toBe(false);
 });
 
+async function forceAt(name: string, ...indexes: number[]): Promise<void> {
+  for (const index of indexes) {
+    const one = client(redisBackend(servers[index]!.url));
+    expect(await one.creator(name).forceRelease()).toBe(true);
+    await one.close();
+  }
+}
+
+async function listeningAt(index: number, count = 1): Promise<void> {
+  const redis = new Redis(servers[index]!.url);
+  const all = async () => ((await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[]).length === count;
+  await until(all, { what: `${count} to listen` });
+  redis.disconnect();
+}
+
+it('what one server of a quorum tells makes the holder look at those that it could not hear', async () => {
+  const { holder } = await start(3);
+  const lock = await holder.creator('unheard').acquire(TTL);
+  proxies[2]!.stall();
+  const { signal } = lock;
+  await listeningAt(0);
+  await listeningAt(1);
+  await forceAt('unheard', 2, 0);
+  await until(() => signal.aborted, { what: 'the signal to abort' });
+  proxies[2]!.flow();
+});
+
+it('a server of a quorum that can be heard last makes the holder look once more', async () => {
+  const { holder } = await start(3);
+  const lock = await holder.creator('last').acquire(TTL);
+  proxies[0]!.stall();
+  proxies[2]!.stall();
+  const { signal } = lock;
+  await listeningAt(1);
+  await forceAt('last', 0);
+  proxies[0]!.flow();
+  await listeningAt(0);
+  expect(await lock.isHeld()).toBe(true);
+  await forceAt('last', 2);
+  proxies[2]!.flow();
+  await until(() => signal.aborted, { what: 'the signal to abort' });
+});
+
 it('a release by force at one server of a quorum takes nothing from its holder', async () => {
   const { holder } = await start(3);
   const lock = await holder.creator('spared').acquire(TTL);
@@ -322,12 +365,7 @@ it('a release by force is one although servers hear of it one after the other', 
 
 /** Until so many, the holder or nobody, listen at every server. */
 async function listening(count: 0 | 1): Promise<void> {
-  for (const { url } of servers) {
-    const redis = new Redis(url);
-    const all = async () => ((await redis.pubsub('SHARDCHANNELS', '*inbox*')) as string[]).length === count;
-    await until(all, { what: `${count} to listen` });
-    redis.disconnect();
-  }
+  for (const index of servers.keys()) await listeningAt(index, count);
 }
 
 async function records(): Promise<string[]> {
