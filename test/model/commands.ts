@@ -68,9 +68,13 @@ class Acquire implements Step {
     real.attempts.set(id, { promise, abort });
     model.line.push({ id, member: this.member });
     // In line before the next step, or the order would be another than the model's.
-    await until(async () => granted || (await creator.inspect()).waiters === before.waiters + 1, {
-      what: 'the newcomer to be in line',
-    });
+    const inLine = async () => {
+      const { holders, waiters } = await creator.inspect();
+      if (waiters === before.waiters + 1) return true;
+      // When a crashed holder's lease has run out meanwhile, the dead before the next in line have left with it.
+      return holders[0]?.owner !== before.holders[0]?.owner && waiters >= model.line.length - 1;
+    };
+    await until(async () => granted || (await inLine()), { what: 'the newcomer to be in line' });
     await agree(model, real);
   }
   toString = () => `acquire(${this.member})`;
