@@ -1,4 +1,4 @@
-import { LockBackendError } from '../errors.ts';
+import { ignoreBackendError } from '../core/ignore.ts';
 import type { EtcdLink } from './link.ts';
 import { revokeLease } from './protocol.ts';
 
@@ -11,7 +11,7 @@ export class Chores {
     this.#link = link;
   }
 
-  /** Keeps track of some work. What it fails with for want of a server does not matter; anything else is a bug. */
+  /** Keeps track of some work. What it fails with for want of a server does not matter. */
   add(work: Promise<unknown>): void {
     const chore = work.then(() => {}, ignoreBackendError).finally(() => this.#open.delete(chore));
     this.#open.add(chore);
@@ -27,8 +27,4 @@ export class Chores {
   async done(): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open);
   }
-}
-
-function ignoreBackendError(error: unknown): void {
-  if (!(error instanceof LockBackendError)) throw error;
 }

@@ -12,7 +12,7 @@ import { type Alarm, pause } from '../core/clock.ts';
 import { driftMs } from '../core/deadline.ts';
 import type { Lock } from '../core/lock.ts';
 import type { Session } from '../core/session.ts';
-import { LockArgumentError, LockTimeoutError } from '../errors.ts';
+import { describe, LockArgumentError, LockTimeoutError } from '../errors.ts';
 import { MultiLock } from './multi-lock.ts';
 
 /** Each is a request of its own, one after the other, and a lease to refresh. */
@@ -161,7 +161,7 @@ class Collection {
     const worn = [...this.#locks.values()].filter(({ remaining }) => remaining < fresh);
     if (worn.length > 0 && !(await this.#inTime(Promise.all(worn.map((lock) => lock.refresh()))))) {
       const [{ name }] = worn as [Lock];
-      throw new LockTimeoutError(name, this.#waited, `lock ${JSON.stringify(name)} could not be refreshed`);
+      throw new LockTimeoutError(name, this.#waited, `lock ${describe(name)} could not be refreshed`);
     }
     this.#assertNoLoss();
   }
