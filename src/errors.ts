@@ -198,6 +198,14 @@ export function withoutCredentials(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, '$1…@');
 }
 
+/** The same failure, told to who asked for this lock. */
+export function ofLock(
+  { message, reason, retryable, cause }: LockBackendError,
+  lockName: string,
+): LockBackendError {
+  return new LockBackendError(message, { reason, retryable }, { lockName, cause });
+}
+
 const LONGEST_SHOWN = 80;
 
 /** A value as it may stand in a message: quoted, escaped and short. Never throws, whatever the value is. */

@@ -33,14 +33,6 @@ export function noAnswer(lockName?: string, cause?: Error): LockBackendError {
   );
 }
 
-/** The same failure, told to who asked for this lock. */
-export function ofLock(
-  { message, reason, retryable, cause }: LockBackendError,
-  lockName: string,
-): LockBackendError {
-  return new LockBackendError(message, { reason, retryable }, { lockName, cause });
-}
-
 /** The lease that a command speaks of has ended. */
 export function isLeaseGone(error: unknown): boolean {
   return error instanceof Error && /requested lease not found|expired or revoked/.test(error.message);

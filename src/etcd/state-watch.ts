@@ -1,7 +1,6 @@
 import type { IEvent } from 'etcd3';
 import type { LockState, Observation } from '../core/backend.ts';
-import { LockBackendError } from '../errors.ts';
-import { ofLock } from './errors.ts';
+import { LockBackendError, ofLock } from '../errors.ts';
 import type { KeyRange, Keys } from './keys.ts';
 import type { Ask, EtcdLink } from './link.ts';
 import { readLine } from './protocol.ts';

@@ -1,4 +1,4 @@
-import { type BackendFault, describe, LockBackendError, LockClosedError } from '../errors.ts';
+import { type BackendFault, describe, LockBackendError, LockClosedError, ofLock } from '../errors.ts';
 
 /**
  * What the error texts of Redis and ioredis mean. The only place that looks at them. `retryable` is what may pass
@@ -28,9 +28,7 @@ const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|
 /** What befell a channel, which may be that of many locks, as what befell this one. */
 export function errorOfLock(error: unknown, lockName: string): unknown {
   if (error instanceof LockClosedError) return closedError(lockName);
-  if (!(error instanceof LockBackendError)) return error;
-  const { message, cause } = error;
-  return new LockBackendError(message, error, { cause, lockName });
+  return error instanceof LockBackendError ? ofLock(error, lockName) : error;
 }
 
 /** An error of ioredis, of the server or of a socket as one of ours. */
