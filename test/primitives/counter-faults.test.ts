@@ -84,8 +84,8 @@ describe('a server that does not answer', () => {
     expect([error, late]).toEqual([undefined, false]);
     stage.commands.flow();
     const left = await one.decrement(5);
-    // The first has counted, and those behind it if there was time to send them at all.
-    expect([4, 6]).toContain(left);
+    // The first has counted, and of those behind it each for which there was time to send it at all: none, the later one, or both.
+    expect([4, 7, 6]).toContain(left);
     expect(await stage.sibling().get()).toBe(left);
   });
 
