@@ -65,15 +65,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'a waiter whom one may not tell loses its place',
     file: GRANTS,
-    code: "redis.call('ZADD', KEYS[2], head[2], owner)",
+    code: "redis.call('ZADD', KEYS[2], head[2], waiter)",
     instead: '',
     tests: [WAKEUPS],
   },
   {
     what: 'a handoff goes to who does not listen',
     file: GRANTS,
-    code: 'if told > 0 then return owner end',
-    instead: 'return owner',
+    code: 'elseif told > 0 then',
+    instead: 'else',
     tests: [WAKEUPS],
   },
   {
@@ -107,8 +107,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'a lease never ends',
     file: ACQUIRE,
-    code: 'local taker = leaseEnd > ms and holder',
-    instead: "local taker = holder ~= '-' and holder",
+    code: 'local current = leaseEnd > ms and holder',
+    instead: "local current = holder ~= '-' and holder",
     tests: [MODEL],
   },
   {

@@ -8,7 +8,8 @@ import {
   REFUSE_OLD,
   type ScriptConstants,
 } from './fragments.ts';
-import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
+import { NEXT_FENCE } from './grant-fragments.ts';
+import { find, lend, PARSE_SHARES, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Takes units if there are enough left and nobody is in line, else queues.
@@ -40,34 +41,28 @@ if mode or not sole or sole == self or capacity ~= wanted or used + units <= cap
     if used > 0 or (record and last[1]) then return string.format('capacity %.0f', capacity) end
     capacity = wanted
   end
-  ${FIND}
-  local leaseEnd, grantedFence = find(self)
+  ${find('self')}
   if leaseEnd then return string.format('granted %s %.0f', grantedFence, leaseEnd - ms) end
-  ${PUT}
-  ${LEND}
-  local function save()
-    ${SAVE}
-  end
   local nobody = not last[1]
   ${SERVE}
+  local answer
   if line == 'denied' then
-    save()
-    return ${DENIED}
+    answer = ${DENIED}
   elseif mine then
-    save()
-    leaseEnd, grantedFence = find(self)
-    return string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
+    ${find('self')}
+    answer = string.format('granted %s %.0f', grantedFence, leaseEnd - ms)
   elseif line == 'more' then
-    save()
-    return 'more'
+    answer = 'more'
   elseif line == 'empty' and used + units <= capacity then
-    lend(self, ttl, units)
-    save()
-    if place then return string.format('granted %.0f %.0f lost', fence, ttl) end
-    return fence
+    ${NEXT_FENCE}
+    ${lend('self', 'ttl', 'units')}
+    answer = place and string.format('granted %.0f %.0f lost', fence, ttl) or fence
   end
   -- A lease has ended, or ends earlier, or somebody was served.
-  if swept or fence ~= fenceBefore then save() end
+  if answer or swept or fence ~= fenceBefore then
+    ${SAVE}
+  end
+  if answer then return answer end
   if mode == 'try' then return false end
 end
 local lost = ''

@@ -13,7 +13,7 @@ import {
   REFUSE_OLD,
   type ScriptConstants,
 } from './fragments.ts';
-import { HAND_OVER, SAVE_RECORD } from './grant-fragments.ts';
+import { grant, handOver, NEXT_FENCE } from './grant-fragments.ts';
 import { LOOK_AT_SHARES } from './share-fragments.ts';
 
 /** A semaphore or read-write lock that nobody uses is a free mutex. */
@@ -49,15 +49,9 @@ ${READ_TIME}
 if not mode and record and #record == 16 then
   local fence = tonumber(record)
   if not fence or fence < 1e15 then return ${FOREIGN} end
-  local fenceText = now
-  if fence < us then
-    fence = us
-  else
-    fence = fence + 1
-    fenceText = string.format('%.0f', fence)
-  end
+  ${NEXT_FENCE}
   redis.call('SET', KEYS[1], fenceText .. string.format(' %.0f ', ms + ttl) .. owner, 'PX', retention + ttl)
-  return fence
+  return nextFence
 end
 ${RECORD_FIELDS}
 ${parseRecord(TAKE_OVER_SHARES)}
@@ -65,22 +59,22 @@ local lost = ''
 if leaseEnd <= ms or holder ~= owner then
   local place = mode ~= 'try' and mode
   local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-  ${SAVE_RECORD}
-  local taker = leaseEnd > ms and holder
-  if taker then
+  local current = leaseEnd > ms and holder
+  if current then
     ${END_IN_TIME}
   elseif last[1] then
-    ${HAND_OVER}
-    local obstacle
-    taker, obstacle = handOver(redis.call('ZPOPMIN', KEYS[2]), owner)
+    local head = redis.call('ZPOPMIN', KEYS[2])
+    ${handOver('owner')}
+    current = taker
     if obstacle == 'more' then return 'more' end
     if obstacle == 'denied' then return ${DENIED} end
   end
-  if not taker then
-    grant(owner, ttl, ' ')
+  if not current then
+    ${NEXT_FENCE}
+    ${grant('owner', 'ttl', ' ')}
     if not place then return fence end
     lost = ' lost'
-  elseif taker ~= owner then
+  elseif current ~= owner then
     if mode == 'try' then return false end
     if mark == ' ' then redis.call('SETRANGE', KEYS[1], 16, 'q') end
     ${lineUp('owner')}

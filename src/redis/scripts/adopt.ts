@@ -36,11 +36,11 @@ if leaseEnd > ms and holder ~= owner then
   return string.format('held %.0f ', leaseEnd - ms) .. holder
 end
 if fence > proposed or (fence == proposed and holder ~= owner) then return string.format('behind %.0f', fence) end
-${SAVE_RECORD}
 -- A queue can outlive a record that was evicted.
 if not record and redis.call('EXISTS', KEYS[2]) == 1 then mark = 'q' end
 leaseEnd, holder = ms + ttl, owner
-save(ARGV[3])
+local fenceText = ARGV[3]
+${SAVE_RECORD}
 return 1
 `);
 }

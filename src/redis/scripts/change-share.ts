@@ -8,7 +8,7 @@ import {
   type ScriptConstants,
 } from './fragments.ts';
 import { WRITE_ANYWAY } from './grant-fragments.ts';
-import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
+import { find, PARSE_SHARES, put, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /** Finds the lease of `owner`, among those that have not ended; answers 0 when there is none. */
 const FIND_LEASE = `
@@ -18,11 +18,9 @@ if not ${IS_OF_SHARES} then return 0 end
 ${READ_TIME}
 ${PARSE_SHARES}
 ${SWEEP}
-${FIND}
-${PUT}
 ${WRITE_ANYWAY}
 local owner = ARGV[1]
-local leaseEnd, grantedFence, units = find(owner)
+${find('owner')}
 if not leaseEnd then return 0 end
 `;
 
@@ -46,7 +44,7 @@ writeAnyway(function()
   if sole then
     soonest, latest, longest = leaseEnd, leaseEnd, ttl
   else
-    put(owner, leaseEnd, grantedFence, units)
+    ${put('owner', 'leaseEnd', 'grantedFence', 'heldUnits')}
   end
   ${SAVE}
 end)
@@ -71,11 +69,14 @@ export function downgradeShareScript(constants: ScriptConstants): Script {
     `
 ${declareConstants(constants)}
 ${FIND_LEASE}
-local kept = math.min(tonumber(ARGV[2]), units)
-used = used - (units - kept)
-if not sole then writeAnyway(put, owner, leaseEnd, grantedFence, kept) end
+local kept = math.min(tonumber(ARGV[2]), heldUnits)
+used = used - (heldUnits - kept)
+if not sole then
+  writeAnyway(function()
+    ${put('owner', 'leaseEnd', 'grantedFence', 'kept')}
+  end)
+end
 local self, nobody
-${LEND}
 ${SERVE}
 writeAnyway(function()
   ${SAVE}

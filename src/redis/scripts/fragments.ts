@@ -27,7 +27,7 @@ export interface ScriptConstants {
   readonly inboxes: { readonly ofAll: string } | { readonly ofKey: string };
 }
 
-/** The constants as Lua locals, and `ownInbox`, see TELL_GRANT. */
+/** The constants as Lua locals, and `ownInbox`, see `tellGrant`. */
 export function declareConstants({ retentionMs, queueTtlMs, eventsOfKey, inboxes }: ScriptConstants): string {
   const fixed = `${retentionMs}, '${retentionMs}', '${queueTtlMs}', '${eventsOfKey}'`;
   const channels = 'ofAll' in inboxes ? quote(inboxes.ofAll) : `KEYS[1] .. ${quote(inboxes.ofKey)}`;

@@ -28,10 +28,12 @@ ${declareConstants(constants)}
 local owner, ttl = ARGV[1], tonumber(ARGV[2])
 ${READ_TIME}
 if holder ~= owner or leaseEnd <= ms then return 0 end
-${SAVE_RECORD}
 leaseEnd = ms + ttl
+local fenceText = string.sub(record, 1, 16)
 ${WRITE_ANYWAY}
-writeAnyway(save, string.sub(record, 1, 16))
+writeAnyway(function()
+  ${SAVE_RECORD}
+end)
 if ttl > (${ttlIn('owner')} or 0) then redis.call('SETRANGE', KEYS[1], 30, '+') end
 return 1
 `);

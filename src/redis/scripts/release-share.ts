@@ -7,13 +7,13 @@ import {
   READ_TIME,
   type ScriptConstants,
 } from './fragments.ts';
-import { FIND, LEND, PARSE_SHARES, PUT, SAVE, SERVE, SWEEP } from './share-fragments.ts';
+import { find, PARSE_SHARES, SAVE, SERVE, SWEEP } from './share-fragments.ts';
 
 /**
  * Ends a lease of some units and hands them on; also how a waiter leaves the queue, and how a holder is dispossessed.
  *
  * KEYS  1 record, 2 queue, 3 holders
- * ARGV  1 owner id, 2 `ownInbox`, see TELL_GRANT; or 1 'force', 2 the owner id of who is dispossessed
+ * ARGV  1 owner id, 2 `ownInbox`, see `tellGrant`; or 1 'force', 2 the owner id of who is dispossessed
  * Replies
  *   1   it was a holder, or in the queue, and is not any more
  *   0   it was neither
@@ -36,16 +36,13 @@ ${READ_TIME}
 ${PARSE_SHARES}
 ${SWEEP}
 local known, inHash = 1, false
-${FIND}
-local leaseEnd, _, units = find(owner)
+${find('owner')}
 if leaseEnd then
-  used, inHash, sole = used - units, not sole, nil
+  used, inHash, sole = used - heldUnits, not sole, nil
 else
   known = redis.call('ZREM', KEYS[2], owner)
 end
 local self, nobody
-${PUT}
-${LEND}
 ${SERVE}
 -- After the next in line has come in: a hash that never gets empty keeps its expiry.
 if inHash then redis.call('HDEL', KEYS[3], owner) end

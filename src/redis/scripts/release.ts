@@ -9,14 +9,14 @@ import {
   RECORD_FIELDS,
   type ScriptConstants,
 } from './fragments.ts';
-import { HAND_OVER, SAVE_RECORD, WRITE_ANYWAY } from './grant-fragments.ts';
+import { handOver, SAVE_RECORD, WRITE_ANYWAY } from './grant-fragments.ts';
 
 /**
  * Ends a lease and hands the lock to the next in line; also how a waiter leaves the queue, and how a holder is
  * dispossessed.
  *
  * KEYS  1 record, 2 queue
- * ARGV  1 owner id, 2 `ownInbox`, see TELL_GRANT; or 1 'force', 2 the owner id of who is dispossessed: of whoever holds
+ * ARGV  1 owner id, 2 `ownInbox`, see `tellGrant`; or 1 'force', 2 the owner id of who is dispossessed: of whoever holds
  *       it, a repeated command would take it from the next
  * Replies
  *   1   it was the holder, or in the queue, and is not any more
@@ -52,10 +52,8 @@ if forced then
   head = redis.call('ZPOPMIN', KEYS[2])
   redis.pcall('SPUBLISH', inboxes .. string.match(holder, '^[^:]*'), 'forced ' .. holder)
 end
-${SAVE_RECORD}
 if head[1] then
-  ${HAND_OVER}
-  local taker, obstacle = handOver(head)
+  ${handOver()}
   if taker then return 1 end
   if obstacle == 'more' then return 2 end
   if obstacle == 'denied' then
@@ -66,7 +64,8 @@ if head[1] then
   end
 end
 holder = '-'
-save(string.sub(record, 1, 16))
+local fenceText = string.sub(record, 1, 16)
+${SAVE_RECORD}
 return 1
 `);
 }

@@ -1,5 +1,5 @@
 import { FOREIGN } from './fragments.ts';
-import { TELL_GRANT } from './grant-fragments.ts';
+import { NEXT_FENCE, tellGrant } from './grant-fragments.ts';
 
 /**
  * Lua that the scripts for shares have in common: semaphores and read-write locks, of which several units may be out. The
@@ -103,57 +103,54 @@ if swept then
 end
 `;
 
-/** `find(owner)` answers the end of its lease, its fence and its units; nil if it has none that lasts. Needs PARSE_SHARES. */
-export const FIND = `
-local function find(owner)
-  local leaseEnd, fenceText, units
-  if sole then
-    if sole == owner then leaseEnd, fenceText, units = soonest, digits, used end
-  elseif used > 0 then
-    leaseEnd, fenceText, units = string.match(redis.call('HGET', KEYS[3], owner) or '', '^(%d+) (%d+) (%d+)$')
-  end
-  leaseEnd = tonumber(leaseEnd)
-  -- While the name was that of a mutex nobody swept the hash: the leases there are nobody's, and their units not counted.
-  if leaseEnd and leaseEnd > ms then return leaseEnd, fenceText, tonumber(units) end
-end
-`;
-
-/** `put(owner, leaseEnd, fenceText, units)` writes a lease into the hash. Needs PARSE_SHARES and the constants. */
-export const PUT = `
-local function put(owner, leaseEnd, fenceText, units)
-  redis.call('HSET', KEYS[3], owner, string.format('%.0f %s %d', leaseEnd, fenceText, units))
-  soonest, latest, longest = math.min(soonest, leaseEnd), math.max(latest, leaseEnd), math.max(longest, leaseEnd - ms)
-  if leaseEnd > keptUntil then
-    keptUntil = leaseEnd + retention
-    redis.call('PEXPIRE', KEYS[3], string.format('%.0f', keptUntil - ms))
-  end
-end
-`;
-
 /**
- * `lend(owner, ttl, units, inbox)` grants, after telling the inbox if there is one to be told. Answers how many listen
- * there, or nil when the server refuses that; unless somebody listens, nothing is granted. Needs PUT and READ_TIME.
+ * Finds the lease of `owner`: `leaseEnd` is its end, `grantedFence` its fence and `heldUnits` its units; `leaseEnd` is nil if it
+ * has none that lasts. Needs PARSE_SHARES.
  */
-export const LEND = `
-local function lend(owner, ttl, units, inbox)
-  ${TELL_GRANT}
-  if told > 0 then
-    local leaseEnd = ms + ttl
-    if used == 0 then
-      -- What is left in the hash is about to go.
-      sole, soonest, latest, keptUntil, longest = owner, leaseEnd, leaseEnd, 0, leaseEnd - ms
-    else
-      if sole then
-        put(sole, soonest, digits, used)
-        sole = nil
-      end
-      put(owner, leaseEnd, fenceText, units)
-    end
-    fence, digits, used = nextFence, fenceText, used + units
-  end
-  return told
+export function find(owner: string): string {
+  return `
+local leaseEnd, grantedFence, heldUnits
+if sole then
+  if sole == ${owner} then leaseEnd, grantedFence, heldUnits = soonest, digits, used end
+elseif used > 0 then
+  leaseEnd, grantedFence, heldUnits = string.match(redis.call('HGET', KEYS[3], ${owner}) or '', '^(%d+) (%d+) (%d+)$')
+  leaseEnd, heldUnits = tonumber(leaseEnd), tonumber(heldUnits)
+end
+-- While the name was that of a mutex nobody swept the hash: the leases there are nobody's, and their units not counted.
+if leaseEnd and leaseEnd <= ms then leaseEnd = nil end
+`;
+}
+
+/** Writes a lease into the hash. Needs PARSE_SHARES and the constants. */
+export function put(owner: string, leaseEnd: string, fenceText: string, units: string): string {
+  return `
+redis.call('HSET', KEYS[3], ${owner}, string.format('%.0f %s %d', ${leaseEnd}, ${fenceText}, ${units}))
+soonest, latest = math.min(soonest, ${leaseEnd}), math.max(latest, ${leaseEnd})
+longest = math.max(longest, ${leaseEnd} - ms)
+if ${leaseEnd} > keptUntil then
+  keptUntil = ${leaseEnd} + retention
+  redis.call('PEXPIRE', KEYS[3], string.format('%.0f', keptUntil - ms))
 end
 `;
+}
+
+/** Lends units to `owner`, with the fence of NEXT_FENCE. Needs PARSE_SHARES and the constants. */
+export function lend(owner: string, ttl: string, units: string): string {
+  return `
+local lentUntil = ms + ${ttl}
+if used == 0 then
+  -- What is left in the hash is about to go.
+  sole, soonest, latest, keptUntil, longest = ${owner}, lentUntil, lentUntil, 0, lentUntil - ms
+else
+  if sole then
+    ${put('sole', 'soonest', 'digits', 'used')}
+    sole = nil
+  end
+  ${put(owner, 'lentUntil', 'fenceText', units)}
+end
+fence, digits, used = nextFence, fenceText, used + ${units}
+`;
+}
 
 /**
  * Writes the record. While somebody watches, then publishes the state, as SAVE_RECORD does: the record, and the holders behind
@@ -171,7 +168,7 @@ elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
   if watched and used > 0 then state = ' ' .. table.concat(redis.call('HGETALL', KEYS[3]), ' ') end
 end
 local life = math.max(latest, keptUntil) - ms
-redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', math.max(life, 0) + retention))
+redis.call('SET', KEYS[1], text, 'PX', math.max(life, 0) + retention)
 if watched then
   state = now .. ' ' .. redis.call('ZCARD', KEYS[2]) .. ' ' .. text .. state
   if redis.pcall('SPUBLISH', KEYS[1] .. eventsOfKey, state) == 0 then
@@ -182,8 +179,8 @@ end
 
 /**
  * Grants to those in line, from the head, whose client still listens, as long as there is enough for the head, and tells them;
- * not `self`, whom the reply tells: `mine` says whether that was granted to. Needs LEND, `self`, and `nobody`, which is true when
- * it is known that nobody is in line. `line` is then
+ * not `self`, whom the reply tells: `mine` says whether that was granted to. Needs PARSE_SHARES, the constants, `self`, and `nobody`,
+ * which is true when it is known that nobody is in line. `line` is then
  *   'empty'    nobody is left in line
  *   'waiting'  there is not enough for the head
  *   'more'     1 000 dead waiters were dropped and there are more
@@ -207,12 +204,18 @@ while used < capacity and not nobody do
   if not all then redis.call('ZREM', KEYS[2], waiter) end
   local told = 0
   if fits then
-    told = lend(waiter, ttl, units, waiter ~= self and inboxes .. client)
+    ${NEXT_FENCE}
+    told = 1
+    if waiter ~= self then
+      ${tellGrant('waiter', 'inboxes .. client')}
+    end
     if not told then
       redis.call('ZADD', KEYS[2], head[2], waiter)
       redis.call('PEXPIRE', KEYS[2], queueTtl)
       line = 'denied'
       break
+    elseif told > 0 then
+      ${lend('waiter', 'ttl', 'units')}
     end
   end
   if told == 0 then dropped = dropped + 1 elseif waiter == self then mine = true end
