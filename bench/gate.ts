@@ -32,8 +32,8 @@ const LEAST_OVER_BARE = new Map([
 /** Measures the least that tells a regression; resolves with the exit status. */
 export async function gate(contestant: Contestant): Promise<number> {
   const lines = await onStage(SETTINGS, [contestant], async (bench) => {
-    const perCase = SETTINGS.rounds * 2 + 1;
-    bench.progress.expect(1 + SIZES.length * perCase + ((IN_FLIGHT.length + 2) * SETTINGS.rounds + 1) * 4);
+    const perCase = SETTINGS.rounds * 3 + 2;
+    bench.progress.expect(2 + SIZES.length * perCase + ((IN_FLIGHT.length + 2) * SETTINGS.rounds + 1) * 4);
     const handoffs: HandoffRow[] = [];
     await warmUpHandoff(bench);
     for (const size of SIZES) {

@@ -96,6 +96,15 @@ export const BARE: Contestant = {
   load: async () => (await import('./bare-pair.ts')).connect,
 };
 
+/** What our protocol takes without a library around it; measured where two processes hand a lock back and forth. */
+export const BARE_HANDOFF: Contestant = {
+  id: 'bare handoff',
+  kind: 'bare',
+  note: 'the calls of our scripts and nothing around them, without a check or a timeout',
+  ioredis: true,
+  load: async () => (await import('./bare-handoff.ts')).connect,
+};
+
 /** Ours, on whatever engine the URL names. */
 export const ENGINE: Contestant = {
   id: 'engine',
@@ -121,7 +130,7 @@ function share(id: string, load: Contestant['load']): Contestant {
 export const OURS = contestant('batonlock');
 
 export function contestant(id: string): Contestant {
-  const found = [...CONTESTANTS, BARE, ENGINE, ...Object.values(SHARES)].find(
+  const found = [...CONTESTANTS, BARE, BARE_HANDOFF, ENGINE, ...Object.values(SHARES)].find(
     (candidate) => candidate.id === id,
   );
   if (!found) throw new Error(`there is no contestant "${id}"`);

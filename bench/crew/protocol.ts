@@ -57,7 +57,6 @@ export interface RelayParams {
   readonly index: number;
   readonly processes: number;
   readonly holdMs: number;
-  readonly way: 'publish' | 'script';
   readonly startAtUs: number;
   readonly untilUs: number;
 }

@@ -54,7 +54,7 @@ export async function measurePrimitives(settings: Settings): Promise<PrimitiveRe
   const startedAt = performance.now();
   // A mutex beside them, to compare with.
   return onStage(settings, [OURS, SHARES.pairs, SHARES.writers, SHARES.leaders], async (bench) => {
-    bench.progress.expect(4 + HOLDS_MS.length * (settings.rounds * 5 + 4) + settings.rounds * 3 + 2);
+    bench.progress.expect(5 + HOLDS_MS.length * (settings.rounds * 6 + 5) + settings.rounds * 3 + 2);
     await warmUpHandoff(bench);
     const handoffs: ShareHandoff[] = [];
     for (const holdMs of HOLDS_MS) handoffs.push(...(await measureHandoffs(bench, holdMs)));

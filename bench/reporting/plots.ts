@@ -7,14 +7,16 @@ import { latencyPlot } from './latency-plot.ts';
 export function plots({ scenarios, contestants }: Results): Map<string, string> {
   const { handoff, crowd } = scenarios;
   if (!handoff) return new Map();
-  const palette = new Palette(contestants.map(({ id }) => id));
-  const rows = handoff.rows.filter(({ holdMs }) => holdMs === COMMON_HOLD_MS);
+  const ids = contestants.map(({ id }) => id);
+  const palette = new Palette(ids);
+  // What is bare shows in one case only, and is no line.
+  const rows = handoff.rows.filter((row) => row.holdMs === COMMON_HOLD_MS && ids.includes(row.contestant));
   const crowded = (crowd?.rows ?? []).map(({ waiters, figures }) => [
     waiters,
     figures.commandsPerAcquisition.median,
   ]);
   const shown = new Set(rows.filter(isOfHundred).map(({ contestant }) => contestant));
-  const missing = contestants.map(({ id }) => id).filter((id) => !shown.has(id));
+  const missing = ids.filter((id) => !shown.has(id));
   const failed = missing.length > 0 ? `; failed: ${missing.join(', ')}` : '';
   return new Map([
     ['handoff-latency.svg', latencyPlot(handoff, palette, failed)],

@@ -12,7 +12,9 @@ brackets; percentiles are of an HDR histogram of each round.
   hold the lock by a timer and think for a uniform number of whole ms, 0 to one less than they hold. **Over the bare hop**:
   the same round's p50 over that of a message that goes around between as many processes by PUBLISH, each holding it
   for as long as the lock is held. The budget is on two processes with one
-  worker each, at each hold time. All contestants have handed over for two seconds before.
+  worker each, at each hold time. All contestants have handed over for two seconds before. **Bare handoff**: a lock of
+  the calls that our scripts make and nothing around them, without a check, a timeout or a repair, measured where two
+  processes hand a lock back and forth, and uncontended with one in flight: what our protocol takes without a library.
 - **Commands, out of order**: one more round of each under MONITOR, which is exact but slow, so nothing is timed in it.
   Commands that scripts call do not count, only what came over the wire. An acquisition's place in line is that of
   its first command in the server's record; a grant is out of order if somebody with an earlier place got the lock later.

@@ -6,7 +6,6 @@ import { contentionTables } from './contention-tables.ts';
 import { figure, spread } from './format.ts';
 import type { Table } from './table.ts';
 
-const HOP_NAMES = { publish: 'PUBLISH', script: 'the least script that hands over (five calls)' };
 const ROUNDS = 'Medians of the rounds, with the lowest and the highest.';
 
 /** The tables of all scenarios that have run, in their order. */
@@ -26,8 +25,8 @@ export function scenarioTables(scenarios: Partial<ScenarioResults>, failures: re
 function limitTables({ ping, pairs, hops }: LimitResult): Table[] {
   const latencies = [
     ['PING', spread(ping.p50), spread(ping.p99)],
-    ...hops.map(({ holdMs, way, latency }) => [
-      `${HOP_NAMES[way]} → message in another process, held ${holdMs} ms there`,
+    ...hops.map(({ holdMs, latency }) => [
+      `PUBLISH → message in another process, held ${holdMs} ms there`,
       spread(latency.p50),
       spread(latency.p99),
     ]),

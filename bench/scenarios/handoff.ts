@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.ts';
 import type { Contestant } from '../contestants/contestant.ts';
-import { BARE } from '../contestants/registry.ts';
+import { BARE, BARE_HANDOFF } from '../contestants/registry.ts';
 import { waits } from '../measure/holds.ts';
 import { Durations, type Percentiles } from '../measure/percentiles.ts';
 import { interleave } from '../measure/rounds.ts';
@@ -73,11 +73,9 @@ export const handoff: Scenario<HandoffResult> = {
   title: 'handoff',
   steps: (bench) =>
     CASES.reduce(
-      (sum, { everybody }) =>
-        sum +
-        bench.settings.rounds * (1 + contenders(bench, everybody).length) +
-        contenders(bench, everybody).length,
-      bench.contestants.length,
+      (sum, each) =>
+        sum + bench.settings.rounds * (1 + contenders(bench, each).length) + contenders(bench, each).length,
+      bench.contestants.length + 1,
     ),
   run: async (bench) => {
     const results: CaseResult[] = [];
@@ -95,15 +93,17 @@ interface CaseResult {
   readonly hop: HopRow;
 }
 
-function contenders(bench: Bench, everybody: boolean): readonly Contestant[] {
-  return everybody ? bench.contestants : [bench.ours];
+function contenders(bench: Bench, { workers, everybody }: Case): readonly Contestant[] {
+  // The case of the budget, which shows what of it is ours.
+  const bare = workers === 1 ? [BARE_HANDOFF] : [];
+  return [...bare, ...(everybody ? bench.contestants : [bench.ours])];
 }
 
 /** One case: the bare hop and all contenders in rounds, then each once more under a recorder. */
 export async function measureCase(bench: Bench, each: Case): Promise<CaseResult> {
   const { processes, workers, holdMs } = each;
   const where = caseName(each);
-  const runners = contenders(bench, each.everybody);
+  const runners = contenders(bench, each);
   const rounds = new Map<Contestant, Map<number, Round>>(runners.map((runner) => [runner, new Map()]));
   const hopRounds: Percentiles[] = [];
   await interleave([BARE, ...runners], bench.settings.rounds, async (runner, round) => {
@@ -138,7 +138,7 @@ export async function measureCase(bench: Bench, each: Case): Promise<CaseResult>
 /** As a service that has run for a while: code that is not compiled yet counts against whoever has most of it. */
 export async function warmUpHandoff(bench: Bench): Promise<void> {
   // Ours last, since what is measured first is ours.
-  for (const runner of [...bench.others, bench.ours]) {
+  for (const runner of [...bench.others, BARE_HANDOFF, bench.ours]) {
     const run = () => contendOnce(bench, runner, WARM_UP);
     await bench.attempt(runner, 'handoff', 'warm-up', run);
   }

@@ -1,6 +1,5 @@
 import type { Bench } from '../bench.ts';
 import { BARE } from '../contestants/registry.ts';
-import type { RelayParams } from '../crew/protocol.ts';
 import { nowUs } from '../measure/clock.ts';
 import { Durations, type Percentiles } from '../measure/percentiles.ts';
 
@@ -11,21 +10,19 @@ interface HopSettings {
   readonly processes: number;
   readonly holdMs: number;
   readonly measureMs: number;
-  /** How the message is published: by the plain command, or from the least script that hands over a lock. */
-  readonly way?: RelayParams['way'];
 }
 
 /** One round of a bare message that goes around in `processes` processes, each holding it for a while. */
 export async function hops(
   bench: Bench,
-  { processes, holdMs, measureMs, way = 'publish' }: HopSettings,
+  { processes, holdMs, measureMs }: HopSettings,
 ): Promise<Percentiles> {
   const crew = await bench.crews.muster(BARE, processes);
   const startAtUs = nowUs() + LEAD_MS * 1_000;
   const untilUs = startAtUs + bench.scaled(measureMs) * 1_000;
   const results = await Promise.all(
     crew.map((worker, index) =>
-      worker.run('relay', { channel: 'relay', index, processes, holdMs, way, startAtUs, untilUs }),
+      worker.run('relay', { channel: 'relay', index, processes, holdMs, startAtUs, untilUs }),
     ),
   );
   return Durations.of(results.flatMap((result) => result.hops)).percentiles();

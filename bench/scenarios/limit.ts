@@ -1,6 +1,5 @@
 import type { Bench } from '../bench.ts';
 import { BARE } from '../contestants/registry.ts';
-import type { RelayParams } from '../crew/protocol.ts';
 import type { Percentiles } from '../measure/percentiles.ts';
 import { type Series, series, seriesOf } from '../measure/series.ts';
 import { measureDrive } from './drive.ts';
@@ -8,11 +7,6 @@ import { HOLDS_MS } from './handoff.ts';
 import { hops } from './hops.ts';
 import { collect, type Scenario } from './scenario.ts';
 import { IN_FLIGHT } from './uncontended.ts';
-
-interface Hop {
-  readonly holdMs: number;
-  readonly way: RelayParams['way'];
-}
 
 type PercentileSeries = Record<keyof Percentiles, Series>;
 
@@ -26,15 +20,11 @@ export interface LimitResult {
     latency: PercentileSeries;
   }[];
   /** µs, between two processes. */
-  readonly hops: readonly (Hop & { latency: PercentileSeries })[];
+  readonly hops: readonly { holdMs: number; latency: PercentileSeries }[];
 }
 
 const PING_MS = 300;
 const HOP_MS = 300;
-const HOPS: readonly Hop[] = HOLDS_MS.flatMap((holdMs) => [
-  { holdMs, way: 'publish' },
-  { holdMs, way: 'script' },
-]);
 const LEVELS = IN_FLIGHT.flatMap((inFlight) => [
   { inFlight, autoPipelining: false },
   { inFlight, autoPipelining: true },
@@ -43,20 +33,20 @@ const LEVELS = IN_FLIGHT.flatMap((inFlight) => [
 /** What the wire and the server allow: everything else is a ratio to these. */
 export const limit: Scenario<LimitResult> = {
   title: 'limit',
-  steps: ({ settings }) => settings.rounds * (1 + LEVELS.length + HOPS.length),
+  steps: ({ settings }) => settings.rounds * (1 + LEVELS.length + HOLDS_MS.length),
   run: async (bench) => {
     const pings: Percentiles[] = [];
     const pairs = new Map<(typeof LEVELS)[number], { perSecond: number; latency: Percentiles }[]>();
-    const hopRounds = new Map<Hop, Percentiles[]>();
+    const hopRounds = new Map<number, Percentiles[]>();
     for (let round = 0; round < bench.settings.rounds; round++) {
       pings.push(await ping(bench));
       for (const level of LEVELS) {
         bench.progress.step(`limit: bare pair, ${level.inFlight} in flight`);
         collect(pairs, level, await measureDrive(bench, { contestant: BARE, ...level }));
       }
-      for (const hop of HOPS) {
-        bench.progress.step(`limit: ${hop.way} to message, hold ${hop.holdMs} ms`);
-        collect(hopRounds, hop, await hops(bench, { processes: 2, measureMs: HOP_MS, ...hop }));
+      for (const holdMs of HOLDS_MS) {
+        bench.progress.step(`limit: PUBLISH to message, hold ${holdMs} ms`);
+        collect(hopRounds, holdMs, await hops(bench, { processes: 2, measureMs: HOP_MS, holdMs }));
       }
     }
     return {
@@ -66,7 +56,7 @@ export const limit: Scenario<LimitResult> = {
         perSecond: series(rounds.map(({ perSecond }) => perSecond)),
         latency: seriesOf(rounds.map(({ latency }) => latency)),
       })),
-      hops: [...hopRounds].map(([hop, rounds]) => ({ ...hop, latency: seriesOf(rounds) })),
+      hops: [...hopRounds].map(([holdMs, rounds]) => ({ holdMs, latency: seriesOf(rounds) })),
     };
   },
 };

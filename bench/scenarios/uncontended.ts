@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.ts';
 import type { Contestant } from '../contestants/contestant.ts';
-import { BARE } from '../contestants/registry.ts';
+import { BARE, BARE_HANDOFF } from '../contestants/registry.ts';
 import type { FootprintResult } from '../crew/protocol.ts';
 import type { Percentiles } from '../measure/percentiles.ts';
 import { interleave } from '../measure/rounds.ts';
@@ -88,10 +88,12 @@ export function roundsAt({ settings }: Bench, inFlight: number): number {
 /** Auto-pipelining can only pay with many in flight; with few it is measured where the budgets ask for it. */
 function cases(bench: Bench, inFlight: number): DriveCase[] {
   const withBoth = ({ ioredis, kind, id }: Contestant): boolean =>
-    ioredis && ((inFlight >= 100 && kind === 'peer') || kind === 'bare' || id === bench.ours.id);
+    ioredis && ((inFlight >= 100 && kind === 'peer') || id === BARE.id || id === bench.ours.id);
   // How often somebody would retry makes no difference here: one polling baseline is enough.
   const polling = bench.contestants.find(({ kind }) => kind === 'polling');
-  return [BARE, ...bench.contestants]
+  // One by one it shows what the server takes for a lock with a fence and a line.
+  const bare = inFlight === 1 ? [BARE, BARE_HANDOFF] : [BARE];
+  return [...bare, ...bench.contestants]
     .filter((contestant) => contestant.kind !== 'polling' || contestant === polling)
     .flatMap((contestant) =>
       (withBoth(contestant) ? [false, true] : [false]).map((autoPipelining) => ({

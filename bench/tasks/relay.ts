@@ -1,19 +1,8 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { RelayParams } from '../crew/protocol.ts';
 import { atUs, nowUs } from '../measure/clock.ts';
-
-/** The calls without which a script cannot hand over a lock, and nothing around them. */
-const SCRIPT = `
-redis.call('GET', KEYS[1])
-local time = redis.call('TIME')
-redis.call('ZPOPMIN', KEYS[2])
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-redis.call('SET', KEYS[1], time[1] .. time[2], 'PX', '60000')
-return 1`;
-const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
 /** Time for the last message to come in, in ms. */
 const GRACE_MS = 20;
@@ -23,14 +12,13 @@ const GRACE_MS = 20;
  * hop is what a handoff cannot be faster than: from the instant before it is published to the message event.
  */
 export async function relay(redis: Redis, params: RelayParams): Promise<{ hops: number[] }> {
-  const { channel, index, processes, holdMs, way, startAtUs, untilUs } = params;
+  const { channel, index, processes, holdMs, startAtUs, untilUs } = params;
   const hops: number[] = [];
   const next = `${channel}:${(index + 1) % processes}`;
   const pass = (): void => {
     const sentAt = nowUs();
     if (sentAt >= untilUs) return;
-    if (way === 'publish') void redis.publish(next, String(sentAt));
-    else void redis.evalsha(SCRIPT_SHA, 2, `{${next}}`, `{${next}}:queue`, next, String(sentAt));
+    void redis.publish(next, String(sentAt));
   };
   const subscriber = redis.duplicate();
   subscriber.on('message', (_channel: string, sentAt: string) => {
@@ -38,7 +26,6 @@ export async function relay(redis: Redis, params: RelayParams): Promise<{ hops: 
     if (holdMs === 0) pass();
     else void pause(holdMs).then(pass);
   });
-  if (way === 'script') await redis.script('LOAD', SCRIPT);
   await subscriber.subscribe(`${channel}:${index}`);
   await atUs(startAtUs);
   if (index === 0) pass();
