@@ -598,12 +598,13 @@ describe('a release', () => {
 });
 
 describe('fences', () => {
+  const fenceAt = async (index: number, name: string) =>
+    Number((await at(index).get(`baton:{${name}}`))?.slice(0, 16) ?? 0);
+
   it('rise whoever comes first, whichever server has forgotten', async () => {
     await start(3);
     const urls = servers.map(({ url }) => url);
     const rotated = [0, 1, 2].map((by) => connect({}, [...urls.slice(by), ...urls.slice(0, by)]));
-    const fenceAt = async (index: number, name: string) =>
-      Number((await at(index).get(`baton:{${name}}`))?.slice(0, 16) ?? 0);
     let runs = 0;
     const step = fc.record({ by: fc.nat(2), forgets: fc.option(fc.nat(2)), releases: fc.boolean() });
     const rising = fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 12 }), async (steps) => {
@@ -634,17 +635,37 @@ describe('fences', () => {
     await allFree('ahead');
     const ahead = before.fencingToken + 3_600_000_000;
     // As after a time in which another server came first, whose clock is an hour ahead.
-    for (const index of [1, 2]) await at(index).set('baton:{ahead}', String(ahead + index));
+    for (const index of [1, 2]) await at(index).set('baton:{ahead}', String(ahead));
     const lock = await creator.acquire(30_000, 5_000);
-    expect(lock.fencingToken).toBe(ahead + 3);
+    expect(lock.fencingToken).toBe(ahead + 1);
     for (const index of [0, 1, 2]) {
-      await until(async () => (await at(index).get('baton:{ahead}'))?.startsWith(String(ahead + 3)), {
+      await until(async () => (await at(index).get('baton:{ahead}'))?.startsWith(String(ahead + 1)), {
         what: `the fence on server ${index}`,
       });
     }
     await lock.release();
     const next = await creator.acquire(30_000, 5_000);
-    expect(next.fencingToken).toBe(ahead + 4);
+    expect(next.fencingToken).toBe(ahead + 2);
+    await next.release();
+  });
+
+  it('are one and the same at a quorum, whoever of the others has answered by then', async () => {
+    await start(3);
+    const creator = connect().creator('apart');
+    const before = await creator.acquire(30_000);
+    await before.release();
+    await allFree('apart');
+    const ahead = before.fencingToken + 3_600_000_000;
+    for (const index of [1, 2]) await at(index).set('baton:{apart}', String(ahead + index));
+    // With what the first says the others agree before this one is heard, which knows of a higher one.
+    await at(2).client('PAUSE', 200);
+    const lock = await creator.acquire(30_000, 5_000);
+    expect(lock.fencingToken).toBe(ahead + 2);
+    expect(await Promise.all([0, 1].map((index) => fenceAt(index, 'apart')))).toEqual([ahead + 2, ahead + 2]);
+    await lock.release();
+    await allFree('apart');
+    const next = await creator.acquire(30_000, 5_000);
+    expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
     await next.release();
   });
 });
