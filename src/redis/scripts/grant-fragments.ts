@@ -1,9 +1,9 @@
 import { NOBODY } from './fragments.ts';
 
 /**
- * Lua for the scripts that write a record: how a lock is granted, told, written and handed over. They are blocks and not functions,
- * since with each run of a script a function is made anew, with a cell for each local of another that it uses: in all scripts
- * together that takes as long as several commands.
+ * Lua for the scripts that write a record: how a lock is granted, told, written and handed over. They are blocks and not functions:
+ * with each run of a script a function is made anew, and a cell for each local of another that it uses, and for a few functions
+ * that takes as long as calling a command or two.
  */
 
 /** Makes `nextFence`, and `fenceText`, its digits. Needs `fence`, and READ_TIME. */
