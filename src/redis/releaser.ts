@@ -35,11 +35,11 @@ export class Releaser {
     if (!link) return this.#release(grant, retrying);
     const call = aside.call(grant.name, grant.owner);
     return new Promise((resolve) => {
-      const again = () => {
+      const release = new ReleaseAside(resolve, () => {
         retrying?.();
         return this.#release(grant, retrying);
-      };
-      link.send(call, Number.POSITIVE_INFINITY, new ReleaseAside(resolve, again));
+      });
+      link.send(call, Number.POSITIVE_INFINITY, release);
       leases.delete(grant);
     });
   }

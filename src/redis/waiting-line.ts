@@ -183,7 +183,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   #roomFor(name: string): WaitingRoom {
     let room = this.#rooms.get(name);
     if (!room) {
-      room = new WaitingRoom(this.clock, this.#parts.safetyNetMs);
+      room = new WaitingRoom(this.deadlines, this.#parts.safetyNetMs);
       this.#rooms.set(name, room);
     }
     return room;

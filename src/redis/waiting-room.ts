@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from '../core/clock.ts';
+import type { DeadlineQueue, Timed } from '../core/deadline-queue.ts';
 import { LinkedSet } from '../core/linked-set.ts';
 import type { Acquisition } from './acquisition.ts';
 
@@ -14,23 +14,24 @@ export interface Anchor {
 }
 
 /**
- * This client's waiters for one name. They share one timer, the poke: the first of them asks again when the holder's
+ * This client's waiters for one name. They share one deadline, the poke: the first of them asks again when the holder's
  * lease has run out, and at the latest when the safety net is due. That is all that is ever asked while waiting.
  */
-export class WaitingRoom {
+export class WaitingRoom implements Timed {
   /** The latest exchange with the server, which dates its grants; none after a reconnect. */
   anchor: Anchor | undefined;
-  readonly #clock: Clock;
+  heapIndex = -1;
+  /** When it is looked whether the poke is due: not after it is. */
+  deadline = 0;
+  readonly #deadlines: DeadlineQueue;
   readonly #safetyNetMs: number;
   readonly #queued = new LinkedSet<Acquisition>();
   #recovering = false;
   #poker: Acquisition | undefined;
   #pokeAt = 0;
-  #alarmAt = Number.POSITIVE_INFINITY;
-  #alarm: Alarm | undefined;
 
-  constructor(clock: Clock, safetyNetMs: number) {
-    this.#clock = clock;
+  constructor(deadlines: DeadlineQueue, safetyNetMs: number) {
+    this.#deadlines = deadlines;
     this.#safetyNetMs = safetyNetMs;
   }
 
@@ -57,7 +58,7 @@ export class WaitingRoom {
     this.#queued.delete(acquisition);
     const wasPoker = this.#poker === acquisition;
     if (wasPoker) this.#poker = undefined;
-    if (this.empty) this.#disarm();
+    if (this.empty) this.#deadlines.delete(this);
     else if (leaseMs !== undefined && this.#isNext(acquisition, leaseMs)) this.#pokeIn(leaseMs);
     else if (wasPoker) this.#poke();
   }
@@ -72,32 +73,28 @@ export class WaitingRoom {
     this.#recovering = false;
   }
 
+  deadlinePassed(): void {
+    if (this.#deadlines.clock.now() < this.#pokeAt) this.#look();
+    else this.#poke();
+  }
+
   /** Whether a lease that was just granted is the next to end: that of a mutex, or one shorter than all that we know of. */
   #isNext({ request }: Acquisition, leaseMs: number): boolean {
-    return request.capacity === 1 || this.#clock.now() + leaseMs < this.#pokeAt;
+    return request.capacity === 1 || this.#deadlines.clock.now() + leaseMs < this.#pokeAt;
   }
 
   #pokeIn(leftMs: number): void {
     const delay = Math.min(leftMs + POKE_MARGIN_MS + Math.random() * POKE_JITTER_MS, this.#safetyNetMs);
-    this.#pokeAt = this.#clock.now() + delay;
-    // An alarm that comes too early looks again; resetting it at each grant would cost more.
-    if (this.#pokeAt < this.#alarmAt) this.#arm();
+    this.#pokeAt = this.#deadlines.clock.now() + delay;
+    // Who looks too early looks again; to set it anew at each grant would cost more.
+    if (this.heapIndex < 0 || this.#pokeAt < this.deadline) this.#look();
   }
 
-  #arm(): void {
-    this.#alarm?.cancel();
-    this.#alarmAt = this.#pokeAt;
-    this.#alarm = this.#clock.callAt(this.#pokeAt, () => {
-      this.#disarm();
-      if (this.#clock.now() < this.#pokeAt) this.#arm();
-      else this.#poke();
-    });
-  }
-
-  #disarm(): void {
-    this.#alarm?.cancel();
-    this.#alarm = undefined;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
+  /** Looks again when the poke is due. */
+  #look(): void {
+    this.#deadlines.delete(this);
+    this.deadline = this.#pokeAt;
+    this.#deadlines.add(this);
   }
 
   #poke(): void {
