@@ -47,7 +47,7 @@ export interface HandoffResult {
 type Case = Contention & { readonly everybody: boolean };
 
 const SIZES = [
-  { processes: 2, workers: 1, measureMs: 600 },
+  { processes: 2, workers: 1, measureMs: 500 },
   { processes: 4, workers: 5, measureMs: 350 },
   { processes: 4, workers: 25, measureMs: 350 },
   // Long enough for each of 400 to have its turn.
