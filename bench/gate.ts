@@ -54,9 +54,10 @@ export async function gate(contestant: Contestant): Promise<number> {
 /** The lines of the gate. What could not be measured is not met. */
 export function judge(
   { id }: Contestant,
-  handoffs: readonly HandoffRow[],
+  rows: readonly HandoffRow[],
   pairs: readonly UncontendedRow[],
 ): BudgetLine[] {
+  const handoffs = rows.filter(({ contestant }) => contestant === id);
   const two = handoffs.find(({ workers }) => workers === 1);
   const complete = handoffs.length === SIZES.length && handoffs.every(({ counted }) => counted !== null);
   const most = (pick: (row: HandoffRow) => number): number =>

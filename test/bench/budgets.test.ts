@@ -147,6 +147,12 @@ describe('the gate', () => {
     ]);
   });
 
+  it('goes by the contestant alone, and not by what was measured beside it', () => {
+    const bare = handoffRow({ contestant: 'bare handoff', commands: 9, overHopOf: 9 });
+    expect(broken([bare, ...rows])).toEqual([]);
+    expect(broken([bare, ...rows.slice(1)])).toHaveLength(4);
+  });
+
   it('stops what could not be measured', () => {
     expect(broken(rows.slice(1))).toHaveLength(4);
     expect(broken(rows, [])).toHaveLength(4);
