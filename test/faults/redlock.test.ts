@@ -660,9 +660,10 @@ describe('fences', () => {
     await allFree('apart');
     const ahead = before.fencingToken + 3_600_000_000;
     for (const index of [1, 2]) await at(index).set('baton:{apart}', String(ahead + index));
-    // With what the first says the others agree before this one is heard, which knows of a higher one.
-    await at(2).client('PAUSE', 200);
+    // The one that knows of the highest is not heard before the others agree.
+    await servers[2]!.pause();
     const lock = await creator.acquire(30_000, 5_000);
+    await servers[2]!.resume();
     expect(lock.fencingToken).toBe(ahead + 2);
     expect(await Promise.all([0, 1].map((index) => fenceAt(index, 'apart')))).toEqual([ahead + 2, ahead + 2]);
     await lock.release();
