@@ -2,6 +2,10 @@
 export interface Alarm {
   /** The task will not be called from now on. */
   cancel(): void;
+  /** Keeps the process alive until it has run, as it does from the start. */
+  ref(): void;
+  /** Does not keep the process alive from now on. */
+  unref(): void;
 }
 
 /** The time the whole library goes by. Instants are local: only their differences mean anything. */
@@ -66,10 +70,20 @@ class SystemAlarm implements Alarm {
     clearTimeout(this.#timer);
   }
 
+  ref(): void {
+    this.#timer?.ref();
+  }
+
+  unref(): void {
+    this.#timer?.unref();
+  }
+
   #arm(distanceMs: number): void {
     if (distanceMs === Number.POSITIVE_INFINITY) return;
     const delay = Math.min(Math.max(Math.ceil(distanceMs), 1), LONGEST_TIMER_MS);
+    const idle = this.#timer?.hasRef() === false;
     this.#timer = setTimeout(() => this.#fire(), delay);
+    if (idle) this.#timer.unref();
   }
 
   #fire(): void {

@@ -29,6 +29,7 @@ export class DeadlineQueue {
     if (member.heapIndex >= 0 || member.deadline === Number.POSITIVE_INFINITY) return;
     this.#rise(member, this.#heap.length);
     if (member.deadline < this.#alarmAt) this.#arm(member.deadline);
+    else if (this.#heap.length === 1) this.#alarm?.ref();
   }
 
   delete(member: Timed): void {
@@ -40,8 +41,13 @@ export class DeadlineQueue {
       this.#sink(last, hole);
       this.#rise(last, last.heapIndex);
     }
-    // Otherwise the alarm stays, and looks again: most of the time the earliest is the next to leave.
-    if (this.#heap.length === 0) this.#disarm();
+    // The alarm stays, and looks again: most of the time the earliest is the next to leave, and another one is soon to come.
+    if (this.#heap.length === 0) this.#alarm?.unref();
+  }
+
+  /** Nobody will be added any more. */
+  close(): void {
+    this.#disarm();
   }
 
   #arm(instant: number): void {

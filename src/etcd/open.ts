@@ -182,6 +182,7 @@ class EtcdBackend implements LockBackend, AcquisitionContext {
     for (const acquisition of [...this.#acquisitions]) {
       acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
     }
+    this.deadlines.close();
     this.#held.stop();
     const patience = pause(this.clock, this.link.commandTimeoutMs);
     await Promise.race([this.chores.done(), patience.done]);

@@ -120,6 +120,7 @@ export class MemoryBackend implements LockBackend {
     const error = (name: string) => new LockClosedError('closed while waiting', name);
     this.#space.failWaiters(this.#owners.client, error);
     this.counters.failAll(error);
+    this.#deadlines.close();
   }
 
   #waiter(request: LeaseRequest, resource: Resource): MemoryWaiter {

@@ -187,6 +187,7 @@ export class RedisBackend implements LockBackend {
     this.#redis.off('end', this.#onEnd);
     for (const stop of this.#stopWarnings) stop();
     this.#replication?.close();
+    this.#line.close();
     this.#inboxes.close();
     this.#aside.close();
     this.#subscriber.close();

@@ -161,6 +161,11 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     for (const acquisition of this.#all()) acquisition.fail(error(acquisition.request.name));
   }
 
+  /** After `failAll`: nobody comes any more. */
+  close(): void {
+    this.deadlines.close();
+  }
+
   /** Resolves when nothing is being given back any more. */
   async chased(): Promise<void> {
     await Promise.all([...this.#chases.values()].map(({ done }) => done));

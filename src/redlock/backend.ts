@@ -208,6 +208,7 @@ export class RedlockBackend implements LockBackend, AcquisitionContext, ServerEv
     for (const acquisition of this.#acquisitions.toArray()) {
       acquisition.fail(new LockClosedError('closed while waiting', acquisition.request.name));
     }
+    this.deadlines.close();
     await Promise.all(this.servers.all.map((server) => server.close()));
   }
 }

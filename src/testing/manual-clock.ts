@@ -10,6 +10,8 @@ const SOONEST_MS = 1;
 interface Armed {
   readonly instant: number;
   readonly task: () => void;
+  /** With real timers it would keep the process alive. */
+  ref: boolean;
 }
 
 /** A clock that stands still until a test moves it: the only time there is for the locks of a test kit. */
@@ -27,16 +29,24 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
-  /** How many alarms are armed: none may be left when all is released, lost or closed. */
+  /** How many alarms are armed that would keep a process alive: none may be left when all is released, lost or closed. */
   get pending(): number {
-    return this.#armed.size;
+    return [...this.#armed].filter(({ ref }) => ref).length;
   }
 
   /** Calls `task` once, when the clock is moved to `instant` or beyond; never for Infinity. */
   callAt(instant: number, task: () => void): Alarm {
-    const armed = { instant: instant > this.#now ? instant : this.#now + SOONEST_MS, task };
+    const armed = { instant: instant > this.#now ? instant : this.#now + SOONEST_MS, task, ref: true };
     if (armed.instant !== Number.POSITIVE_INFINITY) this.#armed.add(armed);
-    return { cancel: () => void this.#armed.delete(armed) };
+    return {
+      cancel: () => void this.#armed.delete(armed),
+      ref: () => {
+        armed.ref = true;
+      },
+      unref: () => {
+        armed.ref = false;
+      },
+    };
   }
 
   /** Resolves when the clock has been moved by `ms` (0 or more): work that takes time. Rejects with `LockArgumentError`. */

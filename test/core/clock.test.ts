@@ -177,6 +177,24 @@ describe('an alarm', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('keeps the process alive unless it is told not to, also by the further timers that a long distance takes', () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const clock = new SystemClock();
+    const alarm = clock.callAt(clock.now() + 2 ** 32, () => {});
+    const keepsAlive = () => (timers.mock.results.at(-1)?.value as NodeJS.Timeout | undefined)?.hasRef();
+    expect(keepsAlive()).toBe(true);
+    alarm.unref();
+    expect(keepsAlive()).toBe(false);
+    vi.advanceTimersByTime(2 ** 31);
+    expect({ timers: timers.mock.calls.length, kept: keepsAlive() }).toEqual({ timers: 2, kept: false });
+    alarm.ref();
+    expect(keepsAlive()).toBe(true);
+    vi.advanceTimersByTime(2 ** 31);
+    expect({ timers: timers.mock.calls.length, kept: keepsAlive() }).toEqual({ timers: 3, kept: true });
+    alarm.cancel();
+    timers.mockRestore();
+  });
+
   it('row 41: never comes, and costs no timer, at Infinity', () => {
     const task = vi.fn();
     const alarm = new SystemClock().callAt(Number.POSITIVE_INFINITY, task);

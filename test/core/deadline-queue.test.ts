@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DeadlineQueue, type Timed } from '../../src/core/deadline-queue.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 
@@ -57,6 +57,47 @@ describe('a queue of deadlines', () => {
         }
       }),
     );
+  });
+
+  it('sets one alarm for all who come and go, which does not outlive them', async () => {
+    const clock = new ManualClock();
+    const alarms = vi.spyOn(clock, 'callAt');
+    const queue = new DeadlineQueue(clock);
+    for (let i = 0; i < 100; i++) {
+      const entry = new Entry(clock.now() + 500 + i, clock);
+      queue.add(entry);
+      expect(clock.pending).toBe(1);
+      await clock.advance(1);
+      queue.delete(entry);
+      expect(clock.pending).toBe(0);
+    }
+    expect(alarms).toHaveBeenCalledTimes(1);
+    const last = new Entry(clock.now() + 500, clock);
+    queue.add(last);
+    // The first one's deadline, at which there is nothing to do but to look again.
+    await clock.advance(450);
+    expect({ passedAt: last.passedAt, alarms: alarms.mock.calls.length }).toEqual({
+      passedAt: undefined,
+      alarms: 2,
+    });
+    await clock.advance(50);
+    expect({ passedAt: last.passedAt, pending: clock.pending }).toEqual({
+      passedAt: last.deadline,
+      pending: 0,
+    });
+  });
+
+  it('cancels its alarm when it is closed', () => {
+    const clock = new ManualClock();
+    const cancel = vi.fn();
+    vi.spyOn(clock, 'callAt').mockReturnValue({ cancel, ref: () => {}, unref: () => {} });
+    const queue = new DeadlineQueue(clock);
+    const entry = new Entry(clock.now() + 10, clock);
+    queue.add(entry);
+    queue.delete(entry);
+    expect(cancel).not.toHaveBeenCalled();
+    queue.close();
+    expect(cancel).toHaveBeenCalledTimes(1);
   });
 
   it('leaves who waits for ever alone', () => {

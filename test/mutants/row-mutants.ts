@@ -20,6 +20,13 @@ export const ROW_MUTANTS: readonly Mutant[] = [
     tests: ['core/clock.test.ts'],
   },
   {
+    what: 'whoever waits alone behind a kept alarm does not keep the process alive',
+    file: 'core/deadline-queue.ts',
+    code: 'else if (this.#heap.length === 1) this.#alarm?.ref();',
+    instead: '',
+    tests: ['core/deadline-queue.test.ts'],
+  },
+  {
     what: 'names that are not well-formed are accepted',
     file: 'core/arguments.ts',
     code: ' || !value.isWellFormed()',

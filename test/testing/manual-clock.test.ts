@@ -46,6 +46,19 @@ describe('the manual clock of these tests', () => {
     expect(ran).toEqual(Array(4).fill('due at 150'));
   });
 
+  it('counts as pending what would keep a process alive', async () => {
+    const alarm = clock.callAt(150, note('kept'));
+    clock.callAt(Number.POSITIVE_INFINITY, note('never'));
+    expect(clock.pending).toBe(1);
+    alarm.unref();
+    expect(clock.pending).toBe(0);
+    alarm.ref();
+    expect(clock.pending).toBe(1);
+    alarm.unref();
+    await clock.advance(50);
+    expect(ran).toEqual(['kept at 150']);
+  });
+
   it('sleeps by its own time, and refuses to go back', async () => {
     const sleeping = clock.sleep(50).then(note('awake'));
     await clock.advance(49);
