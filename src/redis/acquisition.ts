@@ -67,8 +67,9 @@ export class Acquisition extends Waiter implements Caller {
 
   /** Asks for the lock, in line; again with the old place. What fails for good ends the wait. */
   ask(): void {
-    this.#queue();
+    // First of all on its way: no answer can come before we are through.
     this.#send(this.#arrivalUs, this.deadline);
+    this.#queue();
   }
 
   /** As `ask`, until there is an answer; `failure` is what has kept the server from answering so far. Never rejects. */

@@ -1,4 +1,4 @@
-import { isFence } from './outcome.ts';
+import { isFence, TIME_DIGITS } from './outcome.ts';
 
 /** What arrives on a client's inbox. */
 export type InboxMessage =
@@ -15,8 +15,6 @@ export type InboxMessage =
 
 const GRANTED = 'granted ';
 const FORCED = 'forced ';
-/** Digits of a server time in µs, and so of a fence. */
-const DIGITS = 16;
 
 /**
  * `granted <owner> <fence> <server time, µs> <key>` or `forced <owner>`; undefined for a text that our scripts cannot
@@ -25,8 +23,8 @@ const DIGITS = 16;
 export function parseInboxMessage(text: string): InboxMessage | undefined {
   if (text.startsWith(GRANTED)) {
     const ownerEnd = text.indexOf(' ', GRANTED.length);
-    const timeStart = ownerEnd + DIGITS + 2;
-    const keyStart = timeStart + DIGITS + 1;
+    const timeStart = ownerEnd + TIME_DIGITS + 2;
+    const keyStart = timeStart + TIME_DIGITS + 1;
     const fencingToken = Number(text.slice(ownerEnd + 1, timeStart - 1));
     const grantedAtUs = Number(text.slice(timeStart, keyStart - 1));
     const complete = ownerEnd > GRANTED.length && keyStart < text.length;

@@ -13,6 +13,9 @@ export function outcomeIn(reply: unknown, most: number, lockName: string): numbe
   return outcome;
 }
 
+/** Digits of a server time in µs, and so of a fence. */
+export const TIME_DIGITS = 16;
+
 /** Whether a number may be a fencing token. */
 export function isFence(value: number): boolean {
   return value > 0 && Number.isSafeInteger(value);

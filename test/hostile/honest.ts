@@ -29,6 +29,11 @@ export function consent(kind: CommandKind, args: readonly unknown[], clock: Cloc
   }
 }
 
+/** A place in line, behind a lease that ends `leftMs` after the server's time `us`. */
+export function queuedBehind(leftMs: number, us: number): string {
+  return `queued ${Math.floor(us / 1_000) + leftMs} ${us} ${us}`;
+}
+
 /** What a server says when somebody else has the lock, or when there is nothing of what it is asked for. */
 export function refusal(kind: CommandKind, args: readonly unknown[], clock: Clock): unknown {
   const us = serverUs(clock);
@@ -36,7 +41,7 @@ export function refusal(kind: CommandKind, args: readonly unknown[], clock: Cloc
   switch (kind) {
     case 'acquire':
     case 'acquireShare':
-      return args.includes('try') ? null : `queued 50 ${us} ${us}`;
+      return args.includes('try') ? null : queuedBehind(50, us);
     case 'adopt':
       return 'held 50 other.1.ab:1:50';
     case 'inspect':

@@ -99,6 +99,7 @@ export const text: fc.Arbitrary<string> = fc.oneof(
   template`granted 1763000000000000 ${number}${fc.constantFrom('', ' lost', ' x')}`,
   template`queued ${number} ${number} ${number}`,
   template`queued ${number} 1763000000000000 1763000000000000${fc.constantFrom('', ' lost', ' x')}`,
+  template`queued 1763000050000 ${number} ${number}`,
   template`capacity ${number}`,
   template`held ${number} ${owner}`,
   template`behind ${number}`,

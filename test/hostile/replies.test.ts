@@ -6,7 +6,7 @@ import { redisSettings } from '../../src/redis/options.ts';
 import { RedlockBackend } from '../../src/redlock/backend.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { type CommandKind, FakeCluster, FakeRedis, ScriptKinds, type Sent } from './fake-redis.ts';
-import { consent, refusal, serverUs } from './honest.ts';
+import { consent, queuedBehind, refusal, serverUs } from './honest.ts';
 
 const PATIENCE_MS = 50;
 const SETTINGS = redisSettings({ commandTimeout: PATIENCE_MS, safetyNet: 100 });
@@ -84,7 +84,7 @@ describe('a grant', () => {
     async (fence) => {
       const us = serverUs(clock);
       const client = clientOf({
-        acquire: ({ args }) => (args[2] === 'try' ? null : `queued 10000 ${us} ${us}`),
+        acquire: ({ args }) => (args[2] === 'try' ? null : queuedBehind(10_000, us)),
       });
       const waiting = within(100, client.creator('x').acquire(1_000, 500));
       await waiting;
@@ -98,13 +98,17 @@ describe('a grant', () => {
 });
 
 describe('a place in line', () => {
-  it.each(['queued soon 1 1', 'queued 1 try 1763000000000000', 'queued 1 1', 'queued NaN NaN NaN'])(
-    'is none with the reply "%s"',
-    async (reply) => {
-      const client = clientOf({ acquire: ({ args }) => (args[2] === 'try' ? null : reply) });
-      expect(await within(200, client.creator('x').acquire(1_000))).toMatchObject(UNEXPECTED);
-    },
-  );
+  it.each([
+    'queued soon 1763000000000000 1763000000000000',
+    'queued 1763000010000 try 1763000000000000',
+    'queued 1763000010000 0000000000000000 1763000000000000',
+    'queued 1763000000000000 1763000000000000',
+    'queued 1 1',
+    'queued NaN NaN NaN',
+  ])('is none with the reply "%s"', async (reply) => {
+    const client = clientOf({ acquire: ({ args }) => (args[2] === 'try' ? null : reply) });
+    expect(await within(200, client.creator('x').acquire(1_000))).toMatchObject(UNEXPECTED);
+  });
 
   it('is not refused: who waits is told so, and does not wait for ever', async () => {
     const client = clientOf({ acquire: () => null });
@@ -114,7 +118,7 @@ describe('a place in line', () => {
   it('that is said to be behind a lease that has ended is asked about again, but not at once', async () => {
     const us = serverUs(clock);
     const client = clientOf({
-      acquire: ({ args }) => (args[2] === 'try' ? null : `queued -5000 ${us} ${us}`),
+      acquire: ({ args }) => (args[2] === 'try' ? null : queuedBehind(-5_000, us)),
     });
     void within(1_000, client.creator('x').acquire(1_000, 1_000));
     await clock.advance(1_001);
@@ -123,7 +127,7 @@ describe('a place in line', () => {
 
   // What is granted, but has ended meanwhile, is asked for again at once; a place is not.
   it.each([
-    ['queued 10000 1763000000000000 1763000000000000 lost', 5],
+    ['queued 1763000010000 1763000000000000 1763000000000000 lost', 5],
     ['granted 1763000000000000 0 lost', 300],
   ])(
     'of a cluster that is said to be lost each time is not asked about ever more: "%s"',
@@ -241,7 +245,7 @@ describe('a message', () => {
   async function hear(text: (owner: string) => string): Promise<Sent[]> {
     const us = serverUs(clock);
     const client = clientOf({
-      acquire: ({ args }) => (args[2] === 'try' ? null : `queued 10000 ${us} ${us}`),
+      acquire: ({ args }) => (args[2] === 'try' ? null : queuedBehind(10_000, us)),
     });
     void client
       .creator('x')

@@ -16,7 +16,7 @@ import { find, lend, PARSE_SHARES, SAVE, SERVE, SWEEP } from './share-fragments.
  *
  * KEYS  1 record, 2 queue, 3 holders
  * ARGV  1 owner id, 2 TTL (ms), 3 units, 4 capacity, 5 as 3 of the acquire script
- * Replies as those of the acquire script; the holder's time left is that of the first lease to end.
+ * Replies as those of the acquire script; the holder's lease end is that of the first lease to end.
  */
 export function acquireShareScript(constants: ScriptConstants): Script {
   return new Script(
@@ -67,7 +67,7 @@ if mode or not sole or sole == self or capacity ~= wanted or used + units <= cap
 end
 local lost = ''
 ${lineUp('self')}
-return string.format('queued %.0f ', soonest - ms) .. arrival .. ' ' .. now .. lost
+return 'queued ' .. (sole and string.sub(record, 18, 30) or string.format('%.0f', soonest)) .. ' ' .. arrival .. ' ' .. now .. lost
 `,
     3,
   );

@@ -1,4 +1,4 @@
-import { isFence } from '../outcome.ts';
+import { isFence, TIME_DIGITS } from '../outcome.ts';
 import { Script } from '../script.ts';
 import {
   DENIED,
@@ -32,7 +32,7 @@ mark = (mark == 'O' or mark == 'S') and 'w' or ' '
  * Replies
  *   a number                            granted for the whole TTL, with this fence
  *   `granted <fence> <time left, ms>`   this owner has it already: a resent command is harmless
- *   `queued <time left of the holder, ms> <arrival score, µs> <server time, µs>`
+ *   `queued <lease end of the holder, ms> <arrival score, µs> <server time, µs>`
  *     either with ` lost` behind it when the owner had a place that is not there any more
  *   `more`                              dead waiters were dropped, call again
  *   `capacity <n>`                      the name is in use with another capacity
@@ -78,7 +78,7 @@ if leaseEnd <= ms or holder ~= owner then
     if mode == 'try' then return false end
     if mark == ' ' then redis.call('SETRANGE', KEYS[1], 16, 'q') end
     ${lineUp('owner')}
-    return string.format('queued %.0f ', leaseEnd - ms) .. arrival .. ' ' .. now .. lost
+    return 'queued ' .. string.sub(record, 18, 30) .. ' ' .. arrival .. ' ' .. now .. lost
   end
 end
 return string.format('granted %.0f %.0f', fence, leaseEnd - ms) .. lost
@@ -110,14 +110,7 @@ export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply |
   if (typeof reply === 'number') return grantOf(reply, ttlMs, false);
   if (typeof reply !== 'string') return undefined;
   if (reply === 'more') return { kind: 'more' };
-  const [, queuedFor, arrivalUs, serverUs, queuedLost] = QUEUED.exec(reply) ?? [];
-  if (queuedFor !== undefined && arrivalUs !== undefined) {
-    // The time of the lease that was waited for may just be over.
-    const leftMs = Math.max(0, Number(queuedFor));
-    // Numbers, since a part of the answer would keep all of it.
-    const at = { arrivalUs: Number(arrivalUs), serverUs: Number(serverUs) };
-    return { kind: 'queued', leftMs, ...at, lost: queuedLost !== undefined };
-  }
+  if (reply.startsWith(QUEUED)) return placeIn(reply);
   const [, fence, left, lost] = GRANTED.exec(reply) ?? [];
   // More than the whole TTL is left of it when the server's clock was set back since.
   if (fence !== undefined) return grantOf(Number(fence), Math.min(Number(left), ttlMs), lost !== undefined);
@@ -127,10 +120,26 @@ export function parseAcquireReply(reply: unknown, ttlMs: number): AcquireReply |
   return /^\d{16}$/.test(reply) ? grantOf(Number(reply), ttlMs, false) : undefined;
 }
 
+/** Everybody in line waits for this, so it looks at fixed places, from the end. */
+function placeIn(reply: string): AcquireReply | undefined {
+  const lost = reply.endsWith(LOST);
+  const end = lost ? reply.length - LOST.length : reply.length;
+  const timeStart = end - TIME_DIGITS;
+  const arrivalStart = timeStart - 1 - TIME_DIGITS;
+  const serverUs = Number(reply.slice(timeStart, end));
+  const arrivalUs = Number(reply.slice(arrivalStart, timeStart - 1));
+  const leaseEndMs = Number(reply.slice(QUEUED.length, arrivalStart - 1));
+  if (!isFence(serverUs) || !isFence(arrivalUs) || !isFence(leaseEndMs)) return undefined;
+  // The time of the lease that was waited for may just be over.
+  const leftMs = Math.max(0, leaseEndMs - Math.floor(serverUs / 1_000));
+  return { kind: 'queued', leftMs, arrivalUs, serverUs, lost };
+}
+
 function grantOf(fencingToken: number, leftMs: number, lost: boolean): AcquireReply | undefined {
   return isFence(fencingToken) ? { kind: 'granted', fencingToken, leftMs, lost } : undefined;
 }
 
 const GRANTED = /^granted (\d{1,16}) (-?\d{1,15})( lost)?$/;
-const QUEUED = /^queued (-?\d{1,15}) (\d{1,16}) (\d{1,16})( lost)?$/;
+const QUEUED = 'queued ';
+const LOST = ' lost';
 const CAPACITY = /^capacity (\d{1,10})$/;

@@ -127,7 +127,9 @@ if leaseEnd - ms > math.min(ttl, ${LONG_MS}) and string.sub(record, 31, 31) == '
   local length = ${ttlIn('holder')}
   if length and leaseEnd - ms > length then
     leaseEnd = ms + length
-    redis.call('SETRANGE', KEYS[1], 17, string.format('%.0f', leaseEnd))
+    local digits = string.format('%.0f', leaseEnd)
+    redis.call('SETRANGE', KEYS[1], 17, digits)
+    record = string.sub(record, 1, 17) .. digits .. string.sub(record, 31)
   end
 end
 `;

@@ -9,7 +9,7 @@ import {
   RECORD_FIELDS,
   type ScriptConstants,
 } from './fragments.ts';
-import { handOver, SAVE_RECORD, WRITE_ANYWAY } from './grant-fragments.ts';
+import { handOver, SAVE_RECORD } from './grant-fragments.ts';
 
 /**
  * Ends a lease and hands the lock to the next in line; also how a waiter leaves the queue, and how a holder is
@@ -35,8 +35,12 @@ if record and string.sub(record, 32) == owner then
   if mark ~= ' ' then head = redis.call('ZPOPMIN', KEYS[2]) end
   -- The common case: nobody watches, nobody waits.
   if mark ~= 'w' and not (head and head[1]) then
-    ${WRITE_ANYWAY}
-    writeAnyway(redis.call, 'SET', KEYS[1], string.sub(record, 1, 16), 'PX', retentionText)
+    local bare = string.sub(record, 1, 16)
+    if redis.pcall('SET', KEYS[1], bare, 'PX', retentionText).err then
+      -- As writeAnyway does.
+      redis.call('PEXPIRE', KEYS[1], retentionText, 'GT')
+      redis.call('SET', KEYS[1], bare, 'PX', retentionText)
+    end
     return 1
   end
   fence, holder = tonumber(string.sub(record, 1, 16)), owner

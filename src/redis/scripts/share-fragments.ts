@@ -175,6 +175,7 @@ if watched then
     redis.call('SETRANGE', KEYS[1], 16, string.lower(string.sub(text, 17, 17)))
   end
 end
+record = text
 `;
 
 /**
