@@ -1,5 +1,6 @@
 import type { Grant } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
+import { Registry } from '../core/registry.ts';
 
 /** From this many on, leases that ran out unreleased are forgotten now and then. */
 const PRUNE_FROM = 1_024;
@@ -14,7 +15,7 @@ export interface ForcedListener {
 /** Leases that are known to be held: a message about one is no surprise. */
 export class Leases {
   readonly #clock: Clock;
-  readonly #grants = new Map<string, Grant>();
+  readonly #grants = new Registry<Grant>();
   readonly #listeners = new Map<string, { readonly name: string; readonly listener: ForcedListener }>();
   #pruneAt = PRUNE_FROM;
 
@@ -24,16 +25,15 @@ export class Leases {
 
   add(grant: Grant): void {
     if (this.#grants.size >= this.#pruneAt) this.#prune();
-    this.#grants.set(grant.owner, grant);
+    if (!this.has(grant.owner)) this.#grants.add(grant.owner, grant);
   }
 
   has(owner: string): boolean {
-    // Looking for a name takes longer than to see that there is none.
-    return this.#grants.size > 0 && this.#grants.has(owner);
+    return this.#grants.get(owner) !== undefined;
   }
 
   delete({ owner }: Pick<Grant, 'owner'>): void {
-    if (this.#grants.size > 0) this.#grants.delete(owner);
+    this.#grants.delete(owner);
   }
 
   /** Tells `listener` when the server says that the lease was released by force; returns how to stop. */
@@ -55,7 +55,7 @@ export class Leases {
 
   #prune(): void {
     const now = this.#clock.now();
-    for (const [owner, grant] of this.#grants) if (grant.deadline <= now) this.#grants.delete(owner);
+    for (const grant of this.#grants.values()) if (grant.deadline <= now) this.#grants.delete(grant.owner);
     this.#pruneAt = Math.max(PRUNE_FROM, this.#grants.size * 2);
   }
 }

@@ -41,7 +41,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   readonly #unplaced = new LinkedSet<Acquisition>();
   /** Those to whom a message may come, by owner id. */
   readonly #expecting = new Registry<Acquisition>();
-  readonly #rooms = new Map<string, WaitingRoom>();
+  readonly #rooms = new Registry<WaitingRoom>();
   /** Per name, those who came before the inbox was open. */
   readonly #doors = new Registry<Door>();
   /** Owner ids that are being given back to the server. */
@@ -180,7 +180,11 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   /** Those for one lock, or for any. */
   #all(name?: string): Acquisition[] {
     const unplaced = this.#unplaced.toArray();
-    if (name === undefined) return [...this.#rooms.values()].flatMap((room) => room.all).concat(unplaced);
+    if (name === undefined)
+      return this.#rooms
+        .values()
+        .flatMap((room) => room.all)
+        .concat(unplaced);
     const here = unplaced.filter(({ request }) => request.name === name);
     return (this.#rooms.get(name)?.all ?? []).concat(here);
   }
@@ -189,7 +193,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     let room = this.#rooms.get(name);
     if (!room) {
       room = new WaitingRoom(this.deadlines, this.#parts.safetyNetMs);
-      this.#rooms.set(name, room);
+      this.#rooms.add(name, room);
     }
     return room;
   }

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Aborts } from '../../src/core/aborts.ts';
 import { Linked, LinkedSet } from '../../src/core/linked-set.ts';
@@ -20,19 +21,40 @@ describe('a linked set', () => {
 });
 
 describe('a registry', () => {
-  it('gives back what was added under a key, also in a slot that was used before', () => {
+  it('gives back what was added under a key, also in a place that was used before', () => {
     const registry = new Registry<object>();
-    const [one, two, three] = [{ n: 1 }, { n: 2 }, { n: 3 }];
+    const [one, two, three, four] = [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }];
     registry.add('one', one);
     registry.add('two', two);
     registry.delete('one');
     registry.delete('never');
     registry.add('three', three);
-    expect([registry.get('one'), registry.get('two'), registry.get('three')]).toEqual([
-      undefined,
-      two,
-      three,
-    ]);
+    registry.delete('two');
+    registry.add('four', four);
+    const names = ['one', 'two', 'three', 'four'];
+    expect(names.map((name) => registry.get(name))).toEqual([undefined, undefined, three, four]);
+  });
+
+  it('does what a map does', () => {
+    const steps = fc.array(fc.tuple(fc.boolean(), fc.constantFrom('a', 'b', 'c', 'd')));
+    fc.assert(
+      fc.property(steps, (all) => {
+        const [registry, map] = [new Registry<object>(), new Map<string, object>()];
+        for (const [leaves, key] of all) {
+          if (leaves || map.has(key)) {
+            registry.delete(key);
+            map.delete(key);
+          } else {
+            const value = { key };
+            registry.add(key, value);
+            map.set(key, value);
+          }
+          for (const name of ['a', 'b', 'c', 'd']) expect(registry.get(name)).toBe(map.get(name));
+          expect(registry.size).toBe(map.size);
+          expect(new Set(registry.values())).toEqual(new Set(map.values()));
+        }
+      }),
+    );
   });
 });
 
