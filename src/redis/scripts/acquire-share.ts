@@ -67,7 +67,7 @@ if mode or not sole or sole == self or capacity ~= wanted or used + units <= cap
 end
 local lost = ''
 ${lineUp('self')}
-return 'queued ' .. (sole and string.sub(record, 18, 30) or string.format('%.0f', soonest)) .. ' ' .. arrival .. ' ' .. now .. lost
+return 'queued ' .. (sole and string.sub(record, 18, 30) or soonest) .. ' ' .. arrival .. ' ' .. now .. lost
 `,
     3,
   );

@@ -50,7 +50,7 @@ if not mode and record and #record == 16 then
   local fence = tonumber(record)
   if not fence or fence < 1e15 then return ${FOREIGN} end
   ${NEXT_FENCE}
-  redis.call('SET', KEYS[1], fenceText .. string.format(' %.0f ', ms + ttl) .. owner, 'PX', retention + ttl)
+  redis.call('SET', KEYS[1], fenceText .. ' ' .. (ms + ttl) .. ' ' .. owner, 'PX', retention + ttl)
   return nextFence
 end
 ${RECORD_FIELDS}

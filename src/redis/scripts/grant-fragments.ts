@@ -59,7 +59,7 @@ end
 export const SAVE_RECORD = `
 local text, life = fenceText, retentionText
 if holder ~= '-' then
-  text, life = fenceText .. mark .. string.format('%.0f ', leaseEnd) .. holder, retention + leaseEnd - ms
+  text, life = fenceText .. mark .. leaseEnd .. ' ' .. holder, retention + leaseEnd - ms
 elseif mark == 'w' then
   text = fenceText .. 'w${NOBODY}'
 end

@@ -161,7 +161,7 @@ local text, state = digits, ''
 -- The hash goes with its last holder.
 if used == 0 then soonest, latest, keptUntil, longest = ${NEVER}, 0, 0, 0 end
 if used > 0 and sole then
-  text = text .. (watched and 'O' or 'o') .. string.format('%.0f %d %d %d ', soonest, capacity, used, longest) .. sole
+  text = text .. (watched and 'O' or 'o') .. soonest .. ' ' .. capacity .. ' ' .. used .. ' ' .. longest .. ' ' .. sole
 elseif used > 0 or watched or redis.call('EXISTS', KEYS[2]) == 1 then
   text = text .. (watched and 'S' or 's')
     .. string.format('%d %d %.0f %.0f %.0f %d', capacity, used, soonest, latest, keptUntil, longest)
