@@ -6,7 +6,13 @@ import { budgetTable } from './reporting/budget-table.ts';
 import { toTerminal } from './reporting/table.ts';
 import type { BudgetLine } from './results.ts';
 import { COMMON_HOLD_MS, type HandoffRow, measureCase, warmUpHandoff } from './scenarios/handoff.ts';
-import { IN_FLIGHT, measureLevel, type UncontendedRow, warmUp } from './scenarios/uncontended.ts';
+import {
+  IN_FLIGHT,
+  measureLevel,
+  type UncontendedRow,
+  uncontended,
+  warmUp,
+} from './scenarios/uncontended.ts';
 import { onStage } from './stage.ts';
 
 const SETTINGS: Settings = { ...FULL, rounds: 3 };
@@ -33,7 +39,7 @@ const LEAST_OVER_BARE = new Map([
 export async function gate(contestant: Contestant): Promise<number> {
   const lines = await onStage(SETTINGS, [contestant], async (bench) => {
     const perCase = SETTINGS.rounds * 3 + 2;
-    bench.progress.expect(2 + SIZES.length * perCase + ((IN_FLIGHT.length + 2) * SETTINGS.rounds + 1) * 4);
+    bench.progress.expect(2 + SIZES.length * perCase + uncontended.steps(bench));
     const handoffs: HandoffRow[] = [];
     await warmUpHandoff(bench);
     for (const size of SIZES) {

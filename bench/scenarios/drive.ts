@@ -12,8 +12,8 @@ export interface DriveCase {
 const MANY = 1_000;
 const TIMING = {
   one: { warmUpMs: 60, measureMs: 180 },
-  few: { warmUpMs: 50, measureMs: 200 },
-  many: { warmUpMs: 100, measureMs: 250 },
+  few: { warmUpMs: 50, measureMs: 170 },
+  many: { warmUpMs: 100, measureMs: 220 },
 };
 
 /** One round of uncontended pairs of one contestant. */

@@ -48,8 +48,8 @@ type Case = Contention & { readonly everybody: boolean };
 
 const SIZES = [
   { processes: 2, workers: 1, measureMs: 500 },
-  { processes: 4, workers: 5, measureMs: 350 },
-  { processes: 4, workers: 25, measureMs: 350 },
+  { processes: 4, workers: 5, measureMs: 280 },
+  { processes: 4, workers: 25, measureMs: 280 },
   // Long enough for each of 400 to have its turn.
   { processes: 4, workers: 100, measureMs: 500 },
 ];

@@ -23,8 +23,8 @@ export interface LimitResult {
   readonly hops: readonly { holdMs: number; latency: PercentileSeries }[];
 }
 
-const PING_MS = 300;
-const HOP_MS = 300;
+const PING_MS = 250;
+const HOP_MS = 250;
 const LEVELS = IN_FLIGHT.flatMap((inFlight) => [
   { inFlight, autoPipelining: false },
   { inFlight, autoPipelining: true },

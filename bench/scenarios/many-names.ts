@@ -24,7 +24,7 @@ export interface ManyNamesResult {
 }
 
 const LOCKS = 10_000;
-const TTL_MS = 4_500;
+const TTL_MS = 4_000;
 
 /** One process keeps many locks for as long as one TTL, in which each library refreshes as often as it sees fit. */
 export const manyNames: Scenario<ManyNamesResult> = {

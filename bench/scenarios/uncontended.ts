@@ -35,13 +35,15 @@ export interface UncontendedResult {
 
 const FOOTPRINT_PAIRS = 1_000;
 const WARM_UP_IN_FLIGHT = 100;
+/** Thousands of pairs: V8 takes that many to compile what a pair goes through. */
+const WARM_UP_ROUNDS = 3;
 
 /** Acquire and release on names that nobody else wants. */
 export const uncontended: Scenario<UncontendedResult> = {
   title: 'uncontended',
   steps: (bench) =>
     IN_FLIGHT.reduce((sum, level) => sum + roundsAt(bench, level) * cases(bench, level).length, 0) +
-    cases(bench, WARM_UP_IN_FLIGHT).length +
+    warmUpCases(bench).length * WARM_UP_ROUNDS +
     1,
   run: async (bench) => {
     const rows: UncontendedRow[] = [];
@@ -53,10 +55,16 @@ export const uncontended: Scenario<UncontendedResult> = {
 
 /** Code that has not been compiled yet would count against whoever has most of it. */
 export async function warmUp(bench: Bench): Promise<void> {
-  for (const driveCase of cases(bench, WARM_UP_IN_FLIGHT)) {
+  await interleave(warmUpCases(bench), WARM_UP_ROUNDS, async (driveCase) => {
     const warm = () => measureDrive(bench, driveCase);
     await bench.attempt(driveCase.contestant, 'uncontended', 'warm-up', warm);
-  }
+  });
+}
+
+/** Everybody who takes part at some level. */
+function warmUpCases(bench: Bench): DriveCase[] {
+  const bare = { contestant: BARE_HANDOFF, inFlight: WARM_UP_IN_FLIGHT, autoPipelining: false };
+  return [bare, ...cases(bench, WARM_UP_IN_FLIGHT)];
 }
 
 export async function measureLevel(bench: Bench, inFlight: number): Promise<UncontendedRow[]> {
@@ -82,7 +90,7 @@ export async function measureLevel(bench: Bench, inFlight: number): Promise<Unco
  * runs at the moment: more rounds even that out.
  */
 export function roundsAt({ settings }: Bench, inFlight: number): number {
-  return inFlight === 1 ? settings.rounds * 2 : settings.rounds;
+  return inFlight === 1 ? Math.ceil(settings.rounds * 1.6) : settings.rounds;
 }
 
 /** Auto-pipelining can only pay with many in flight; with few it is measured where the budgets ask for it. */
