@@ -20,6 +20,8 @@ export class Lock {
   readonly #keeper: Keeper;
   #lost: LockLostError | undefined;
   #releasing: Promise<void> | undefined;
+  /** Whether the server, asked to, has released it. */
+  #released: Promise<boolean> | undefined;
   #refresher: AutoRefresh | undefined;
   #loss: LossSignal | undefined;
   #handed: LockJson | undefined;
@@ -150,8 +152,6 @@ export class Lock {
    * `LockBackendError` when the server could not be told until the TTL had passed.
    */
   release(): Promise<void> {
-    // Notices the end of the lease: whom that tells may call this in turn.
-    if (!this.#releasing) this.#ended();
     // The method itself: a closure would cost those to whom nobody listens.
     this.#releasing ??= releases.hasSubscribers
       ? traceRelease(this, this.#backend, this.#release)
@@ -191,8 +191,11 @@ export class Lock {
   }
 
   #release(): Promise<void> {
-    // Also of a lease that was lost: others may be waiting behind a stale record.
-    const released = this.#backend.release(this.#grant);
+    // First of all on its way, also of a lease that was lost: others may be waiting behind a stale record.
+    this.#released ??= this.#backend.release(this.#grant);
+    const released = this.#released;
+    // Notices the end of the lease: whom that tells may call this in turn.
+    this.#ended();
     if (this.#lost) {
       // Tidying up is not worth the caller's time, and what it comes to no news.
       released.catch(() => {});

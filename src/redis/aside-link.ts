@@ -32,10 +32,8 @@ export class AsideLink {
 
   /** None while that connection is down, does not answer, or takes no commands. */
   get link(): CommandLink | undefined {
-    const line = this.#subscriber.commandLine;
-    if (!line) return undefined;
-    const link = this.#link?.redis === line ? this.#link : this.#open(line);
-    return link.silent ? undefined : link;
+    const link = this.#link ?? this.#open(this.#subscriber.commandLine);
+    return link?.silent ? undefined : link;
   }
 
   /** A release of a lease, for this connection. */
@@ -57,8 +55,8 @@ export class AsideLink {
     this.#link = undefined;
   }
 
-  #open(line: Redis): CommandLink {
-    this.close();
+  #open(line: Redis | undefined): CommandLink | undefined {
+    if (!line) return undefined;
     const link = new CommandLink(line, this.#clock, Math.min(this.#settings.patienceMs, LONGEST_PATIENCE_MS));
     this.#link = link;
     // What is under way when the connection is cut is not sent again, nor is its failure told.

@@ -81,7 +81,13 @@ export class RedisBackend implements LockBackend {
     const { replicas, commandTimeoutMs, safetyNetMs } = settings;
     const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
     this.#releaser = new Releaser({ ...common, leases: this.#leases, aside: this.#aside });
-    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, leases: this.#leases });
+    this.#line = new WaitingLine({
+      ...common,
+      owners,
+      inboxes: this.#inboxes,
+      leases: this.#leases,
+      releaser: this.#releaser,
+    });
     this.counters = new RedisCounters({
       ...common,
       subscriber: this.#subscriber,
@@ -244,6 +250,6 @@ export class RedisBackend implements LockBackend {
     // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
     const ours = isOwner(message.owner) && clientOf(message.owner) === this.#client;
     const name = ours ? this.#keys.nameOf(message.key) : undefined;
-    if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
+    if (name !== undefined && !this.#leases.get(message.owner)) this.#line.chase(name, message.owner);
   }
 }

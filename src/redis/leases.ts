@@ -1,6 +1,7 @@
 import type { Grant } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { Registry } from '../core/registry.ts';
+import type { ScriptCall } from './open-call.ts';
 
 /** From this many on, leases that ran out unreleased are forgotten now and then. */
 const PRUNE_FROM = 1_024;
@@ -12,10 +13,17 @@ export interface ForcedListener {
   missed(): void;
 }
 
+/** A lease that is known to be held. */
+export interface KnownLease {
+  readonly grant: Grant;
+  /** What will release it, if it is ready. */
+  release: ScriptCall | undefined;
+}
+
 /** Leases that are known to be held: a message about one is no surprise. */
 export class Leases {
   readonly #clock: Clock;
-  readonly #grants = new Registry<Grant>();
+  readonly #known = new Registry<KnownLease>();
   readonly #listeners = new Map<string, { readonly name: string; readonly listener: ForcedListener }>();
   #pruneAt = PRUNE_FROM;
 
@@ -24,16 +32,16 @@ export class Leases {
   }
 
   add(grant: Grant): void {
-    if (this.#grants.size >= this.#pruneAt) this.#prune();
-    if (!this.has(grant.owner)) this.#grants.add(grant.owner, grant);
+    if (this.#known.size >= this.#pruneAt) this.#prune();
+    if (!this.get(grant.owner)) this.#known.add(grant.owner, { grant, release: undefined });
   }
 
-  has(owner: string): boolean {
-    return this.#grants.get(owner) !== undefined;
+  get(owner: string): KnownLease | undefined {
+    return this.#known.get(owner);
   }
 
   delete({ owner }: Pick<Grant, 'owner'>): void {
-    this.#grants.delete(owner);
+    this.#known.delete(owner);
   }
 
   /** Tells `listener` when the server says that the lease was released by force; returns how to stop. */
@@ -55,7 +63,7 @@ export class Leases {
 
   #prune(): void {
     const now = this.#clock.now();
-    for (const grant of this.#grants.values()) if (grant.deadline <= now) this.#grants.delete(grant.owner);
-    this.#pruneAt = Math.max(PRUNE_FROM, this.#grants.size * 2);
+    for (const { grant } of this.#known.values()) if (grant.deadline <= now) this.delete(grant);
+    this.#pruneAt = Math.max(PRUNE_FROM, this.#known.size * 2);
   }
 }

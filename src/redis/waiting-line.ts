@@ -13,6 +13,7 @@ import type { Inboxes } from './inboxes.ts';
 import type { Leases } from './leases.ts';
 import { integerIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
+import type { Releaser } from './releaser.ts';
 import { type Anchor, WaitingRoom } from './waiting-room.ts';
 
 interface Parts {
@@ -22,6 +23,7 @@ interface Parts {
   readonly owners: Owners;
   readonly inboxes: Inboxes;
   readonly leases: Leases;
+  readonly releaser: Releaser;
   readonly safetyNetMs: number;
 }
 
@@ -121,6 +123,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       this.#unplaced.delete(acquisition);
     }
     acquisition.door?.left(acquisition);
+    if (lease) this.#parts.releaser.prepare(lease);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 
