@@ -4,8 +4,12 @@ import type { DeadlineQueue, Timed } from './deadline-queue.ts';
 import type { WakeSource } from './diagnostics.ts';
 import { Linked } from './linked-set.ts';
 
+const SETTLED = Promise.resolve();
+
 /** One request that a backend works on: its owner id, its wait deadline and its ways to end. */
 export abstract class Waiter extends Linked implements Canceller, Timed {
+  /** Those who have been handed their lock, and are forgotten together in a moment: `queueMicrotask` takes long for each. */
+  static readonly #leaving: Waiter[] = [];
   /** What it is known by to the server. */
   owner: string;
   readonly request: LeaseRequest;
@@ -51,7 +55,7 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   grant(fencingToken: number, deadline: number, wake: WakeSource): void {
     if (this.outcome !== 'waiting') return;
     const lease = this.#take(fencingToken, deadline);
-    this.forget();
+    this.#forget();
     this.request.granted(lease, wake);
   }
 
@@ -62,8 +66,8 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
       this.request.granted(this.#take(fencingToken, deadline), 'handoff');
     } finally {
       // After the turn of whoever awaits the lock, which is in the queue by now.
-      leaving.push(this);
-      if (leaving.length === 1) void SETTLED.then(forgetThem);
+      Waiter.#leaving.push(this);
+      if (Waiter.#leaving.length === 1) void SETTLED.then(Waiter.#forgetLeaving);
     }
   }
 
@@ -71,14 +75,14 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   refuse(): void {
     if (this.outcome !== 'waiting') return;
     this.outcome = 'refused';
-    this.forget();
+    this.#forget();
     this.request.refused();
   }
 
   fail(reason: unknown): void {
     if (this.outcome !== 'waiting') return;
     this.outcome = 'failed';
-    this.forget();
+    this.#forget();
     this.request.failed(reason);
   }
 
@@ -97,17 +101,12 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
     return this.lease;
   }
 
-  /** @internal */
-  forget(): void {
+  static readonly #forgetLeaving = (): void => {
+    for (const waiter of Waiter.#leaving.splice(0)) waiter.#forget();
+  };
+
+  #forget(): void {
     this.#deadlines.delete(this);
     this.ended();
   }
-}
-
-/** Those who have been handed their lock, and are to be forgotten in a moment. `queueMicrotask` takes longer for each. */
-const leaving: Waiter[] = [];
-const SETTLED = Promise.resolve();
-
-function forgetThem(): void {
-  for (const waiter of leaving.splice(0)) waiter.forget();
 }

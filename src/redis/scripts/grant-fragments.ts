@@ -54,7 +54,8 @@ end
 /**
  * Writes the record: the fence in `fenceText`, held by `holder` until `leaseEnd`, or nothing but the fence if `holder` is '-'.
  * While somebody watches, then publishes the state, `<server time, µs> <waiters> <record>`, not before, since the server may
- * refuse to write; when nobody listens any more, the mark goes. `record` is then what it is. Needs RECORD_FIELDS, READ_TIME and the constants.
+ * refuse to write; when nobody listens any more, the mark goes. `record` is then what was written. Needs RECORD_FIELDS, READ_TIME
+ * and the constants.
  */
 export const SAVE_RECORD = `
 local text, life = fenceText, retentionText

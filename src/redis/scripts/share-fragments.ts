@@ -154,7 +154,7 @@ fence, digits, used = nextFence, fenceText, used + ${units}
 
 /**
  * Writes the record. While somebody watches, then publishes the state, as SAVE_RECORD does: the record, and the holders behind
- * it. Needs PARSE_SHARES, READ_TIME and the constants.
+ * it. `record` is then what was written. Needs PARSE_SHARES, READ_TIME and the constants.
  */
 export const SAVE = `
 local text, state = digits, ''
