@@ -79,15 +79,9 @@ export class RedisBackend implements LockBackend {
       ...{ keyPrefix: redis.options.keyPrefix ?? '', patienceMs: settings.commandTimeoutMs },
     });
     const { replicas, commandTimeoutMs, safetyNetMs } = settings;
-    const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs };
-    this.#releaser = new Releaser({ ...common, leases: this.#leases, aside: this.#aside });
-    this.#line = new WaitingLine({
-      ...common,
-      owners,
-      inboxes: this.#inboxes,
-      leases: this.#leases,
-      releaser: this.#releaser,
-    });
+    const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs, leases: this.#leases };
+    this.#releaser = new Releaser({ ...common, aside: this.#aside });
+    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, releaser: this.#releaser });
     this.counters = new RedisCounters({
       ...common,
       subscriber: this.#subscriber,

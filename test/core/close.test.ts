@@ -1,7 +1,10 @@
 import pDefer from 'p-defer';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Owners } from '../../src/core/owner.ts';
 import { LockClient, LockClosedError, LockCreator } from '../../src/index.ts';
+import { MemoryBackend } from '../../src/memory/backend.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { armedAlarms } from '../support/armed-alarms.ts';
 import { answerTo, never, ScriptedBackend, unavailable } from './scripted-backend.ts';
 
 const TTL = 10_000;
@@ -34,6 +37,18 @@ describe('the close of a client', () => {
     await Promise.all(rejections);
     expect(await observer.inspect()).toMatchObject({ holders: [{ owner: holder.owner }], waiters: 0 });
     expect(clock.pending).toBe(0);
+  });
+
+  it('leaves no alarm behind, not even the one that is kept from wait to wait', async () => {
+    const armed = armedAlarms(clock);
+    const memory = new LockClient(new MemoryBackend(clock, new Owners('me')));
+    const lock = await memory.creator('x').acquire(TTL);
+    const next = memory.creator('x').acquire(TTL, 5_000);
+    await lock.release();
+    await (await next).release();
+    expect({ kept: clock.pending, armed: armed.size }).toEqual({ kept: 0, armed: 1 });
+    await memory.close();
+    expect(armed.size).toBe(0);
   });
 
   it('releases what is held, and hands it to whoever waits', async () => {

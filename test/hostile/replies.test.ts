@@ -5,6 +5,7 @@ import { RedisBackend } from '../../src/redis/backend.ts';
 import { redisSettings } from '../../src/redis/options.ts';
 import { RedlockBackend } from '../../src/redlock/backend.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { armedAlarms } from '../support/armed-alarms.ts';
 import { type CommandKind, FakeCluster, FakeRedis, ScriptKinds, type Sent } from './fake-redis.ts';
 import { consent, queuedBehind, refusal, serverUs } from './honest.ts';
 
@@ -108,6 +109,21 @@ describe('a place in line', () => {
   ])('is none with the reply "%s"', async (reply) => {
     const client = clientOf({ acquire: ({ args }) => (args[2] === 'try' ? null : reply) });
     expect(await within(200, client.creator('x').acquire(1_000))).toMatchObject(UNEXPECTED);
+  });
+
+  it('that is given up leaves one alarm, which keeps nothing alive, and a close none', async () => {
+    const us = serverUs(clock);
+    const client = clientOf({
+      acquire: ({ args }) => (args[2] === 'try' ? null : queuedBehind(10_000, us)),
+    });
+    const armed = armedAlarms(clock);
+    const controller = new AbortController();
+    const given = client.creator('x').acquire(1_000, 500, { signal: controller.signal });
+    clock.callAt(clock.now() + 10, () => controller.abort());
+    expect(await within(20, given)).toMatchObject({ name: 'AbortError' });
+    expect({ kept: clock.pending, armed: armed.size }).toEqual({ kept: 0, armed: 1 });
+    await within(10, client.close());
+    expect(armed.size).toBe(0);
   });
 
   it('is not refused: who waits is told so, and does not wait for ever', async () => {

@@ -12,7 +12,7 @@
  *    releasing such a lock need not look.
  *
  * KEYS are always 1 the record, 2 the queue. Numbers of more than 14 digits go into texts by `%.0f`: `..` would print them
- * as `1.79e+15`. It takes half as long, though, and both take as long as a short command.
+ * as `1.79e+15`. It is the faster of the two, though.
  */
 
 /** What one backend's scripts have in common: part of their text, since it never changes and each argument costs. */
