@@ -364,8 +364,8 @@ describe('a lease that runs out', () => {
 
   it('is not lengthened by the refresh of another', async () => {
     const [one, two] = semaphores(2);
-    await one.acquire(900);
-    const kept = (await one.acquire(900)).autoRefresh();
+    await one.acquire(1_500);
+    const kept = (await one.acquire(1_500)).autoRefresh();
     const next = await two.acquire(TTL, WAIT);
     kept.assertHeld();
     expect((await two.inspect()).holders.map(({ owner }) => owner).sort()).toEqual(

@@ -45,7 +45,7 @@ describe('row 8: a refresh after the lease was lost', () => {
   });
 
   it('is noticed by auto refresh', async () => {
-    const lock = (await client.creator('deleted').acquire(600)).autoRefresh();
+    const lock = (await client.creator('deleted').acquire(1_500)).autoRefresh();
     const { signal } = lock;
     await redis.del('baton:{deleted}');
     await until(() => signal.aborted, { what: 'the loss to be noticed' });
@@ -56,11 +56,11 @@ describe('row 8: a refresh after the lease was lost', () => {
 
 it('row 9: nothing is refreshed after the release', async () => {
   const creator = client.creator('stopped');
-  const lock = (await creator.acquire(600)).autoRefresh();
-  await until(async () => (await creator.inspect()).holders[0]!.remainingTtl < 450, {
+  const lock = (await creator.acquire(1_500)).autoRefresh();
+  await until(async () => (await creator.inspect()).holders[0]!.remainingTtl < 1_250, {
     what: 'the lease to age',
   });
-  await until(async () => (await creator.inspect()).holders[0]!.remainingTtl > 480, { what: 'a refresh' });
+  await until(async () => (await creator.inspect()).holders[0]!.remainingTtl > 1_300, { what: 'a refresh' });
   await lock.release();
   const next = await creator.acquire(200);
   await until(async () => !(await creator.isLocked()), { what: 'the next lease to run out' });

@@ -6,6 +6,8 @@ import type { Member } from './world.ts';
 
 /** The TTL of every lease here: auto-refreshed while its client lives, so it matters only after a crash. */
 const TTL = 700;
+/** Auto refresh has two thirds of the TTL for a late refresh, and for the first to repeat it. */
+export const MOST_STANDSTILL_MS = 300;
 const MEMBERS = 3;
 
 /** The reference: a mutex is a holder and a line of waiters, each known by a number and its client. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { histories, MEMBERS, type Model, type Real, stepsOf } from './commands.ts';
+import { histories, MEMBERS, MOST_STANDSTILL_MS, type Model, type Real, stepsOf } from './commands.ts';
 import { Coverage } from './coverage.ts';
+import { countsUnlessStopped } from './standstill.ts';
 import { memoryWorld, redisWorld } from './world.ts';
 
 describe.each([memoryWorld(), redisWorld()])('$title', (world) => {
@@ -25,8 +26,8 @@ describe.each([memoryWorld(), redisWorld()])('$title', (world) => {
             lastToken: 0,
           };
           try {
-            await fc.asyncModelRun(() => ({ model, real }), history);
-            coverage.note(history);
+            const run = () => fc.asyncModelRun(() => ({ model, real }), history);
+            if (await countsUnlessStopped(MOST_STANDSTILL_MS, run)) coverage.note(history);
           } finally {
             for (const { promise, abort } of real.attempts.values()) {
               abort.abort('over');

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { MOST_UNITS } from '../../src/core/arguments.ts';
 import { supportsCapacity } from '../support/supports.ts';
 import { Coverage } from './coverage.ts';
-import { MEMBERS, SHARE_STEPS, shareHistories } from './share-commands.ts';
+import { MEMBERS, MOST_STANDSTILL_MS, SHARE_STEPS, shareHistories } from './share-commands.ts';
 import { Model, type Real, type Resource } from './share-model.ts';
+import { countsUnlessStopped } from './standstill.ts';
 import { memoryWorld, redisWorld } from './world.ts';
 
 const worlds = [memoryWorld(), redisWorld()].filter(({ folder }) => supportsCapacity(folder));
@@ -30,8 +31,8 @@ describe.each(worlds)('$title', (world) => {
           const name = `shares-${runs}`;
           const real: Real = { name, members, attempts: new Map(), seen: new Set(), lastToken: 0 };
           try {
-            await fc.asyncModelRun(() => ({ model, real }), history);
-            coverage.note(history);
+            const run = () => fc.asyncModelRun(() => ({ model, real }), history);
+            if (await countsUnlessStopped(MOST_STANDSTILL_MS, run)) coverage.note(history);
           } finally {
             for (const { promise, abort } of real.attempts.values()) {
               abort.abort('over');
