@@ -1,8 +1,8 @@
 /** What can be in a `LinkedSet`, in one at a time. */
-export class Linked {
-  /** @internal */
+export interface Linked {
+  /** @internal Undefined in who is in none. */
   before: Linked | undefined;
-  /** @internal */
+  /** @internal Undefined in who is in none. */
   after: Linked | undefined;
 }
 
@@ -11,7 +11,7 @@ export class Linked {
  * this busy alive from one minor collection to the next; here a member that leaves is linked to nothing.
  */
 export class LinkedSet<T extends Linked> {
-  readonly #ring = new Linked();
+  readonly #ring: Linked = { before: undefined, after: undefined };
   #size = 0;
 
   constructor() {

@@ -1,5 +1,5 @@
 import type { Canceller, Grant, LeaseRequest, LockBackend } from './backend.ts';
-import { Linked } from './linked-set.ts';
+import type { Linked } from './linked-set.ts';
 import { Lock } from './lock.ts';
 
 /** Who makes requests, and keeps the books of what comes of them. */
@@ -44,7 +44,9 @@ export interface HeldEntry extends Linked {
 }
 
 /** The caller's side of one acquire: what it asks for, how it gives up, what it got, and whom to tell. */
-export class PendingRequest extends Linked implements LeaseRequest, HeldEntry {
+export class PendingRequest implements LeaseRequest, HeldEntry {
+  before: Linked | undefined;
+  after: Linked | undefined;
   readonly name: string;
   readonly ttlMs: number;
   readonly askedAt: number;
@@ -67,7 +69,6 @@ export class PendingRequest extends Linked implements LeaseRequest, HeldEntry {
     resolve: (lock: Lock | null) => void,
     reject: (reason: unknown) => void,
   ) {
-    super();
     this.name = asked.name;
     this.ttlMs = asked.ttlMs;
     this.askedAt = askedAt;
@@ -139,13 +140,14 @@ export class ShareRequest extends PendingRequest {
 }
 
 /** A lease that another process was granted and has handed to this one. */
-export class ResumedLease extends Linked implements HeldEntry {
+export class ResumedLease implements HeldEntry {
+  before: Linked | undefined;
+  after: Linked | undefined;
   readonly lock: Lock;
   readonly scope: object;
   readonly #requester: Requester;
 
   constructor(backend: LockBackend, grant: Grant, scope: object, requester: Requester) {
-    super();
     this.lock = new Lock(backend, grant, this);
     this.scope = scope;
     this.#requester = requester;

@@ -2,12 +2,14 @@ import { LockTimeoutError } from '../errors.ts';
 import type { Canceller, Grant, LeaseRequest } from './backend.ts';
 import type { DeadlineQueue, Timed } from './deadline-queue.ts';
 import type { WakeSource } from './diagnostics.ts';
-import { Linked } from './linked-set.ts';
+import type { Linked } from './linked-set.ts';
 
 const SETTLED = Promise.resolve();
 
 /** One request that a backend works on: its owner id, its wait deadline and its ways to end. */
-export abstract class Waiter extends Linked implements Canceller, Timed {
+export abstract class Waiter implements Canceller, Timed, Linked {
+  before: Linked | undefined;
+  after: Linked | undefined;
   /** Those who have been handed their lock, and are forgotten together in a moment: `queueMicrotask` takes long for each. */
   static readonly #leaving: Waiter[] = [];
   /** What it is known by to the server. */
@@ -20,7 +22,6 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   readonly #deadlines: DeadlineQueue;
 
   constructor(owner: string, request: LeaseRequest, deadlines: DeadlineQueue) {
-    super();
     this.owner = owner;
     this.request = request;
     this.#deadlines = deadlines;
@@ -32,10 +33,10 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   }
 
   /** Starts the wait timer; until then somebody else has to watch the deadline. */
-  startTimer(): void {
+  startTimer(now = this.#deadlines.clock.now()): void {
     if (this.outcome !== 'waiting') return;
     // Another turn of the event loop for a timer would make it later still.
-    if (this.#deadlines.clock.now() < this.deadline) this.#deadlines.add(this);
+    if (now < this.deadline) this.#deadlines.add(this);
     else this.deadlinePassed();
   }
 
@@ -102,7 +103,7 @@ export abstract class Waiter extends Linked implements Canceller, Timed {
   }
 
   static readonly #forgetLeaving = (): void => {
-    for (const waiter of Waiter.#leaving.splice(0)) waiter.#forget();
+    for (let waiter = Waiter.#leaving.pop(); waiter; waiter = Waiter.#leaving.pop()) waiter.#forget();
   };
 
   #forget(): void {

@@ -14,8 +14,8 @@ export interface AcquisitionContext {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   findRoom(name: string): WaitingRoom | undefined;
-  /** The server has given it a place in line, behind a lease that ends in `leftMs`. */
-  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void;
+  /** The server has given it a place in line, behind a lease that ends in `leftMs` from `now`, a local instant. */
+  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number, now: number): void;
   /** The server has forgotten the place it had in line. */
   placeLost(acquisition: Acquisition): void;
   /** Called before the first command after which a message may come. */

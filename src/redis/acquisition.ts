@@ -225,8 +225,9 @@ export class Acquisition extends Waiter implements Caller {
 
   #queued({ arrivalUs, serverUs, leftMs }: Extract<AcquireReply, { kind: 'queued' }>, sentAt: number): void {
     this.#arrivalUs = arrivalUs;
-    this.#context.placed(this, { sentAt, serverUs }, leftMs);
-    this.startTimer();
+    const now = this.#context.clock.now();
+    this.#context.placed(this, { sentAt, serverUs }, leftMs, now);
+    this.startTimer(now);
     const early = this.#early;
     this.#early = undefined;
     if (early) this.receive(early);

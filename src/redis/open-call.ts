@@ -1,4 +1,4 @@
-import { Linked } from '../core/linked-set.ts';
+import type { Linked } from '../core/linked-set.ts';
 import type { LockBackendError } from '../errors.ts';
 import type { Dispatch } from './dispatcher.ts';
 import { isReply } from './errors.ts';
@@ -45,7 +45,9 @@ export interface LinkOfCall {
 }
 
 /** A call that is not answered yet. */
-export class OpenCall extends Linked implements Dispatch {
+export class OpenCall implements Dispatch, Linked {
+  before: Linked | undefined;
+  after: Linked | undefined;
   readonly call: ScriptCall;
   readonly sentAt: number;
   readonly until: number;
@@ -54,7 +56,6 @@ export class OpenCall extends Linked implements Dispatch {
   readonly #cuts: number;
 
   constructor(call: ScriptCall, caller: Caller, sentAt: number, until: number, link: LinkOfCall) {
-    super();
     this.call = call;
     this.sentAt = sentAt;
     this.until = Math.min(until, sentAt + link.patienceMs);

@@ -31,6 +31,13 @@ export function scriptConstants(keys: Keys, settings: RedisSettings, perName: bo
 /** Not to queue, or the arrival score that this owner already had. */
 export type Place = 'try' | number;
 
+interface LockKeys {
+  readonly lockName: string;
+  readonly record: string;
+  readonly queue: string;
+  readonly holders: string;
+}
+
 /** What the acquire scripts are told of a request. */
 type Wanted = Pick<LeaseRequest, 'name' | 'ttlMs' | 'units' | 'capacity'>;
 
@@ -40,6 +47,8 @@ type Wanted = Pick<LeaseRequest, 'name' | 'ttlMs' | 'units' | 'capacity'>;
  */
 export class Protocol {
   readonly #keys: Keys;
+  /** Of the lock that was asked for last, which mostly is asked for next: what is put together anew is copied anew. */
+  #latest: LockKeys | undefined;
   readonly #acquire: Script;
   readonly #adopt: Script;
   readonly #release: Script;
@@ -71,8 +80,8 @@ export class Protocol {
       const more = place === undefined ? [ttlMs, units, capacity] : [ttlMs, units, capacity, place];
       return this.#shareCall(this.#acquireShare, name, owner, more);
     }
-    const record = this.#keys.record(name);
-    const args = [record, `${record}:queue`, owner, ttlMs];
+    const { record, queue } = this.#keysOf(name);
+    const args = [record, queue, owner, ttlMs];
     if (place !== undefined) args.push(place);
     return { script: this.#acquire, lockName: name, args };
   }
@@ -85,15 +94,15 @@ export class Protocol {
 
   release(lockName: string, owner: string): ScriptCall {
     if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, owner, []);
-    const record = this.#keys.record(lockName);
-    return { script: this.#release, lockName, args: [record, `${record}:queue`, owner] };
+    const { record, queue } = this.#keysOf(lockName);
+    return { script: this.#release, lockName, args: [record, queue, owner] };
   }
 
   /** As `release`, of a lease, over the connection that listens to `inbox`. */
   handOn(lockName: string, owner: string, inbox: string): ScriptCall {
     if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, owner, [inbox]);
-    const record = this.#keys.record(lockName);
-    return { script: this.#release, lockName, args: [record, `${record}:queue`, owner, inbox] };
+    const { record, queue } = this.#keysOf(lockName);
+    return { script: this.#release, lockName, args: [record, queue, owner, inbox] };
   }
 
   /** As `release`, of somebody else's lease, who is told so. */
@@ -124,8 +133,16 @@ export class Protocol {
     first: string,
     more: readonly (string | number)[],
   ): ScriptCall {
-    const record = this.#keys.record(lockName);
-    return { script, lockName, args: [record, `${record}:queue`, `${record}:holders`, first, ...more] };
+    const { record, queue, holders } = this.#keysOf(lockName);
+    return { script, lockName, args: [record, queue, holders, first, ...more] };
+  }
+
+  #keysOf(lockName: string): LockKeys {
+    if (this.#latest?.lockName !== lockName) {
+      const record = this.#keys.record(lockName);
+      this.#latest = { lockName, record, queue: `${record}:queue`, holders: `${record}:holders` };
+    }
+    return this.#latest;
   }
 
   /** `request` is `read`, or the number and the runs of a request that `client` makes. */

@@ -81,9 +81,9 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
     void this.#rooms.get(name)?.askNeighbours(acquisition);
   }
 
-  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
+  placed(acquisition: Acquisition, anchor: Anchor, leftMs: number, now: number): void {
     if (!acquisition.room) this.#unplaced.delete(acquisition);
-    (acquisition.room ?? this.#roomFor(acquisition.request.name)).admit(acquisition, anchor, leftMs);
+    (acquisition.room ?? this.#roomFor(acquisition.request.name)).admit(acquisition, anchor, leftMs, now);
   }
 
   openInbox(name: string): Promise<void> {

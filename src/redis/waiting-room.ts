@@ -45,12 +45,12 @@ export class WaitingRoom implements Timed {
   }
 
   /** Somebody has been told to queue, behind a lease that ends in `leftMs`. */
-  admit(acquisition: Acquisition, anchor: Anchor, leftMs: number): void {
+  admit(acquisition: Acquisition, anchor: Anchor, leftMs: number, now: number): void {
     this.anchor = anchor;
     if (acquisition.room !== this) this.#queued.add(acquisition);
     acquisition.room = this;
     if (this.#poker === acquisition) this.#poker = undefined;
-    this.#pokeIn(leftMs);
+    this.#pokeIn(leftMs, now);
   }
 
   /** Somebody does not wait any more; `leaseMs` is the length of the lease if that is because it was granted. */
@@ -83,9 +83,9 @@ export class WaitingRoom implements Timed {
     return request.capacity === 1 || this.#deadlines.clock.now() + leaseMs < this.#pokeAt;
   }
 
-  #pokeIn(leftMs: number): void {
+  #pokeIn(leftMs: number, now = this.#deadlines.clock.now()): void {
     const delay = Math.min(leftMs + POKE_MARGIN_MS + Math.random() * POKE_JITTER_MS, this.#safetyNetMs);
-    this.#pokeAt = this.#deadlines.clock.now() + delay;
+    this.#pokeAt = now + delay;
     // Who looks too early looks again; to set it anew at each grant would cost more.
     if (this.heapIndex < 0 || this.#pokeAt < this.deadline) this.#look();
   }

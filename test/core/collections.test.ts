@@ -2,13 +2,14 @@ import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Aborts } from '../../src/core/aborts.ts';
-import { Linked, LinkedSet } from '../../src/core/linked-set.ts';
+import { type Linked, LinkedSet } from '../../src/core/linked-set.ts';
 import { Registry } from '../../src/core/registry.ts';
 
 describe('a linked set', () => {
   it('keeps the order of arrival, and links who has left to nothing', () => {
     const set = new LinkedSet<Linked>();
-    const [a, b, c] = [new Linked(), new Linked(), new Linked()];
+    const member = (): Linked => ({ before: undefined, after: undefined });
+    const [a, b, c] = [member(), member(), member()];
     for (const member of [a, b, c]) set.add(member);
     expect(set.delete(b)).toBe(true);
     expect(set.delete(b)).toBe(false);
