@@ -61,6 +61,16 @@ describe.each(['alone', 'beside another'])('row 8: a lease that has ended, %s', 
   });
 });
 
+it('row 8: a lease that has ended is not released any more, but what it had goes to the next in line', async () => {
+  await acquire('late', 2);
+  const next = client.semaphore('shared', CAPACITY).acquire(TTL, 20_000, { units: 2 });
+  await until(async () => (await redis.zcard(QUEUE)) === 1, { what: 'the next in line' });
+  const end = String(Date.now() - 1);
+  await redis.setrange(RECORD, 17, end);
+  expect(await run('releaseShare', `late:1:${TTL}:2`)).toBe(0);
+  expect(await (await next).isHeld()).toBe(true);
+});
+
 it('a late downgrade gives nothing back to the lease', async () => {
   await acquire('me', 3);
   expect(await run('downgradeShare', `me:1:${TTL}:3`, 1)).toBe(1);
