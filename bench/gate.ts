@@ -5,7 +5,14 @@ import { BARE } from './contestants/registry.ts';
 import { budgetTable } from './reporting/budget-table.ts';
 import { toTerminal } from './reporting/table.ts';
 import type { BudgetLine } from './results.ts';
-import { COMMON_HOLD_MS, type HandoffRow, measureCase, warmUpHandoff } from './scenarios/handoff.ts';
+import {
+  COMMON_HOLD_MS,
+  type HandoffRow,
+  measureCase,
+  stepsOfCase,
+  stepsOfWarmUp,
+  warmUpHandoff,
+} from './scenarios/handoff.ts';
 import {
   IN_FLIGHT,
   measureLevel,
@@ -16,10 +23,10 @@ import {
 import { onStage } from './stage.ts';
 
 const SETTINGS: Settings = { ...FULL, rounds: 3 };
-const SIZES = [
-  { processes: 2, workers: 1, measureMs: 600 },
+const CASES = [
+  { processes: 2, workers: 1, measureMs: 300 },
   { processes: 4, workers: 25, measureMs: 600 },
-];
+].map((size) => ({ ...size, holdMs: COMMON_HOLD_MS, everybody: false }));
 
 /**
  * Ratios only, of the best round, with margins that a busy machine does not use up. A retry in the place of the
@@ -38,14 +45,11 @@ const LEAST_OVER_BARE = new Map([
 /** Measures the least that tells a regression; resolves with the exit status. */
 export async function gate(contestant: Contestant): Promise<number> {
   const lines = await onStage(SETTINGS, [contestant], async (bench) => {
-    const perCase = SETTINGS.rounds * 3 + 2;
-    bench.progress.expect(2 + SIZES.length * perCase + uncontended.steps(bench));
+    const steps = CASES.reduce((sum, each) => sum + stepsOfCase(bench, each), stepsOfWarmUp(bench));
+    bench.progress.expect(steps + uncontended.steps(bench));
     const handoffs: HandoffRow[] = [];
     await warmUpHandoff(bench);
-    for (const size of SIZES) {
-      const { rows } = await measureCase(bench, { ...size, holdMs: COMMON_HOLD_MS, everybody: false });
-      handoffs.push(...rows);
-    }
+    for (const each of CASES) handoffs.push(...(await measureCase(bench, each)).rows);
     const pairs: UncontendedRow[] = [];
     await warmUp(bench);
     for (const inFlight of IN_FLIGHT) pairs.push(...(await measureLevel(bench, inFlight)));
@@ -65,7 +69,7 @@ export function judge(
 ): BudgetLine[] {
   const handoffs = rows.filter(({ contestant }) => contestant === id);
   const two = handoffs.find(({ workers }) => workers === 1);
-  const complete = handoffs.length === SIZES.length && handoffs.every(({ counted }) => counted !== null);
+  const complete = handoffs.length === CASES.length && handoffs.every(({ counted }) => counted !== null);
   const most = (pick: (row: HandoffRow) => number): number =>
     complete ? Math.max(...handoffs.map(pick)) : Number.NaN;
   return [

@@ -5,7 +5,7 @@ import { rounded, type Series } from '../measure/series.ts';
 import { REPORT_DIR } from '../reporting/files.ts';
 import { describeHost, type Host } from '../reporting/machine.ts';
 import type { BudgetLine } from '../results.ts';
-import { measureCase, warmUpHandoff } from '../scenarios/handoff.ts';
+import { measureCase, stepsOfCase, stepsOfWarmUp, warmUpHandoff } from '../scenarios/handoff.ts';
 import { onStage } from '../stage.ts';
 import { type Counting, measureCounting } from './counting.ts';
 import { measureReaders, type ReaderBatch } from './readers.ts';
@@ -42,8 +42,7 @@ export interface PrimitiveResults {
 }
 
 const FILE = new URL('primitives.json', REPORT_DIR);
-const HOLDS_MS = [0, 1];
-const MEASURE_MS = 600;
+const CASES = [0, 1].map((holdMs) => ({ processes: 2, workers: 1, holdMs, measureMs: 300, everybody: true }));
 /** The budget of a handoff, as a multiple of a bare hop. */
 const MOST_HOPS = 1.5;
 /** How long after its TTL a killed leader may be without a successor. */
@@ -54,10 +53,11 @@ export async function measurePrimitives(settings: Settings): Promise<PrimitiveRe
   const startedAt = performance.now();
   // A mutex beside them, to compare with.
   return onStage(settings, [OURS, SHARES.pairs, SHARES.writers, SHARES.leaders], async (bench) => {
-    bench.progress.expect(5 + HOLDS_MS.length * (settings.rounds * 6 + 5) + settings.rounds * 3 + 2);
+    const steps = CASES.reduce((sum, each) => sum + stepsOfCase(bench, each), stepsOfWarmUp(bench));
+    bench.progress.expect(steps + settings.rounds * 3 + 2);
     await warmUpHandoff(bench);
     const handoffs: ShareHandoff[] = [];
-    for (const holdMs of HOLDS_MS) handoffs.push(...(await measureHandoffs(bench, holdMs)));
+    for (const each of CASES) handoffs.push(...(await measureHandoffs(bench, each)));
     const readers = await measureReaders(bench);
     const starvation = await measureStarvation(bench);
     const counting = await measureCounting(bench);
@@ -85,12 +85,11 @@ export function readPrimitives(): PrimitiveResults | undefined {
   return existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as PrimitiveResults) : undefined;
 }
 
-async function measureHandoffs(bench: Bench, holdMs: number): Promise<ShareHandoff[]> {
-  const size = { processes: 2, workers: 1, holdMs, measureMs: MEASURE_MS, everybody: true };
-  const { rows } = await measureCase(bench, size);
+async function measureHandoffs(bench: Bench, each: (typeof CASES)[number]): Promise<ShareHandoff[]> {
+  const { rows } = await measureCase(bench, each);
   return rows.map((row) => ({
     kind: row.contestant,
-    holdMs,
+    holdMs: each.holdMs,
     p50: row.figures.p50,
     p99: row.figures.p99,
     overHop: row.overHop,

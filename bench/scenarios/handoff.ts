@@ -47,9 +47,9 @@ export interface HandoffResult {
 type Case = Contention & { readonly everybody: boolean };
 
 const SIZES = [
-  { processes: 2, workers: 1, measureMs: 500 },
-  { processes: 4, workers: 5, measureMs: 280 },
-  { processes: 4, workers: 25, measureMs: 280 },
+  { processes: 2, workers: 1, measureMs: 220 },
+  { processes: 4, workers: 5, measureMs: 270 },
+  { processes: 4, workers: 25, measureMs: 270 },
   // Long enough for each of 400 to have its turn.
   { processes: 4, workers: 100, measureMs: 500 },
 ];
@@ -61,8 +61,13 @@ const CASES: readonly Case[] = HOLDS_MS.flatMap((holdMs) =>
   SIZES.map((size) => ({ ...size, holdMs, everybody: holdMs === COMMON_HOLD_MS })),
 );
 
-/** Few enough for those who retry to have their turns soon. */
-const WARM_UP: Contention = { processes: 4, workers: 10, holdMs: 0, measureMs: 1_500 };
+/** To and fro as in the case of the budget: it takes V8 thousands of handoffs to compile all that one goes through. */
+const PAIR: Contention = { processes: 2, workers: 1, holdMs: 0, measureMs: 2_000 };
+const WARM_UPS: readonly Contention[] = [
+  // Few enough for those who retry to have their turns soon.
+  { processes: 4, workers: 10, holdMs: 0, measureMs: 600 },
+  PAIR,
+];
 
 export function caseName({ processes, workers, holdMs }: Omit<Contention, 'measureMs'>): string {
   return `${processes} × ${workers}, hold ${holdMs} ms`;
@@ -71,12 +76,7 @@ export function caseName({ processes, workers, holdMs }: Omit<Contention, 'measu
 /** Many processes, one name. */
 export const handoff: Scenario<HandoffResult> = {
   title: 'handoff',
-  steps: (bench) =>
-    CASES.reduce(
-      (sum, each) =>
-        sum + bench.settings.rounds * (1 + contenders(bench, each).length) + contenders(bench, each).length,
-      bench.contestants.length + 1,
-    ),
+  steps: (bench) => CASES.reduce((sum, each) => sum + stepsOfCase(bench, each), stepsOfWarmUp(bench)),
   run: async (bench) => {
     const results: CaseResult[] = [];
     await warmUpHandoff(bench);
@@ -99,6 +99,20 @@ function contenders(bench: Bench, { workers, everybody }: Case): readonly Contes
   return [...bare, ...(everybody ? bench.contestants : [bench.ours])];
 }
 
+/** Of `measureCase`. */
+export function stepsOfCase(bench: Bench, each: Case): number {
+  const { length } = contenders(bench, each);
+  return roundsOf(bench, each) * (1 + length) + length;
+}
+
+/**
+ * Two processes and a server on two cores find a rhythm that lasts, and how fast it is depends on who shares a core with whom:
+ * more and shorter rounds even that out.
+ */
+function roundsOf({ settings }: Bench, { workers }: Contention): number {
+  return workers === 1 ? settings.rounds * 2 : settings.rounds;
+}
+
 /** One case: the bare hop and all contenders in rounds, then each once more under a recorder. */
 export async function measureCase(bench: Bench, each: Case): Promise<CaseResult> {
   const { processes, workers, holdMs } = each;
@@ -106,7 +120,7 @@ export async function measureCase(bench: Bench, each: Case): Promise<CaseResult>
   const runners = contenders(bench, each);
   const rounds = new Map<Contestant, Map<number, Round>>(runners.map((runner) => [runner, new Map()]));
   const hopRounds: Percentiles[] = [];
-  await interleave([BARE, ...runners], bench.settings.rounds, async (runner, round) => {
+  await interleave([BARE, ...runners], roundsOf(bench, each), async (runner, round) => {
     if (runner === BARE) {
       bench.progress.step(`handoff: ${where}, bare hop`);
       hopRounds[round] = await hops(bench, { processes, holdMs, measureMs: each.measureMs });
@@ -137,11 +151,20 @@ export async function measureCase(bench: Bench, each: Case): Promise<CaseResult>
 
 /** As a service that has run for a while: code that is not compiled yet counts against whoever has most of it. */
 export async function warmUpHandoff(bench: Bench): Promise<void> {
+  bench.progress.step('handoff: warm-up, bare hop');
+  await hops(bench, PAIR);
   // Ours last, since what is measured first is ours.
   for (const runner of [...bench.others, BARE_HANDOFF, bench.ours]) {
-    const run = () => contendOnce(bench, runner, WARM_UP);
+    const run = async () => {
+      for (const each of WARM_UPS) await contendOnce(bench, runner, each);
+    };
     await bench.attempt(runner, 'handoff', 'warm-up', run);
   }
+}
+
+/** Of `warmUpHandoff`. */
+export function stepsOfWarmUp({ contestants }: Bench): number {
+  return contestants.length + 2;
 }
 
 function summary(rounds: ReadonlyMap<number, Round>, hopRounds: readonly Percentiles[]) {
