@@ -121,8 +121,12 @@ class Abort implements Step {
     const index = 1 + (this.pick % (model.line.length - 1));
     const [{ id }] = model.line.splice(index, 1) as [Model['line'][number]];
     const { promise, abort } = real.attempts.get(id)!;
+    const creator = real.members[0]!.client.creator(real.name);
+    const { waiters } = await creator.inspect();
     abort.abort('aborted');
     await expect(promise).rejects.toBe('aborted');
+    // Out of line before the next step, also where the server has to be told the script first.
+    await until(async () => (await creator.inspect()).waiters < waiters, { what: 'it to be out of line' });
     await agree(model, real);
   }
   toString = () => `abort(${this.pick})`;
@@ -211,7 +215,7 @@ class Crash implements Step {
     real.members[this.member] = await real.connect();
     model.line = model.line.filter(({ member }) => member !== this.member);
     model.line = model.line.filter((waiter) => waiter.member !== this.member);
-    model.dead += dead.length;
+    model.dead += held ? dead.length - 1 : dead.length;
     await agree(model, real);
   }
   toString = () => `crash(${this.member})`;
