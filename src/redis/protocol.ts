@@ -88,8 +88,8 @@ export class Protocol {
 
   /** Asks for a vote: `fence` is what another server has granted to this owner. */
   adopt(lockName: string, owner: string, ttlMs: number, fence: number): ScriptCall {
-    const record = this.#keys.record(lockName);
-    return { script: this.#adopt, lockName, args: [record, `${record}:queue`, owner, ttlMs, String(fence)] };
+    const { record, queue } = this.#keysOf(lockName);
+    return { script: this.#adopt, lockName, args: [record, queue, owner, ttlMs, String(fence)] };
   }
 
   release(lockName: string, owner: string): ScriptCall {
@@ -108,14 +108,14 @@ export class Protocol {
   /** As `release`, of somebody else's lease, who is told so. */
   force(lockName: string, owner: string): ScriptCall {
     if (isShare(owner)) return this.#shareCall(this.#releaseShare, lockName, 'force', [owner]);
-    const record = this.#keys.record(lockName);
-    return { script: this.#release, lockName, args: [record, `${record}:queue`, 'force', owner] };
+    const { record, queue } = this.#keysOf(lockName);
+    return { script: this.#release, lockName, args: [record, queue, 'force', owner] };
   }
 
   refresh(lockName: string, owner: string, ttlMs: number): ScriptCall {
     if (isShare(owner)) return this.#shareCall(this.#refreshShare, lockName, owner, [ttlMs]);
-    const record = this.#keys.record(lockName);
-    return { script: this.#refresh, lockName, args: [record, `${record}:queue`, owner, ttlMs] };
+    const { record, queue } = this.#keysOf(lockName);
+    return { script: this.#refresh, lockName, args: [record, queue, owner, ttlMs] };
   }
 
   /** Keeps `units` of a share. */

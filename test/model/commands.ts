@@ -6,7 +6,7 @@ import type { Member } from './world.ts';
 
 /** The TTL of every lease here: auto-refreshed while its client lives, so it matters only after a crash. */
 const TTL = 700;
-/** Auto refresh has two thirds of the TTL for a late refresh, and for the first to repeat it. */
+/** Whoever gets no time for longer may refresh a lease too late: that is due after a third of the TTL. */
 export const MOST_STANDSTILL_MS = 300;
 const MEMBERS = 3;
 

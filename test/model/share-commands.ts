@@ -6,7 +6,7 @@ import { agree, type Claim, creatorOf, type Model, type Real } from './share-mod
 
 /** The TTL of every lease here: auto-refreshed, so it matters only when somebody stops refreshing. */
 const TTL = 700;
-/** Auto refresh has two thirds of the TTL for a late refresh, and for the first to repeat it. */
+/** Whoever gets no time for longer may refresh a lease too late: that is due after a third of the TTL. */
 export const MOST_STANDSTILL_MS = 300;
 export const MEMBERS = 3;
 
