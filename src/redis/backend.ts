@@ -71,7 +71,7 @@ export class RedisBackend implements LockBackend {
     this.#keys = new Keys(redis.options.keyPrefix ?? '', settings.prefix, database);
     this.protocol = new Protocol(this.#keys, scriptConstants(this.#keys, settings, isCluster(redis)));
     this.#leases = new Leases(clock);
-    this.link = new CommandLink(redis, clock, settings.commandTimeoutMs);
+    this.link = new CommandLink(redis, clock, settings.commandTimeoutMs, settings.spin);
     this.#subscriber = new Subscriber(redis, clock);
     this.#inboxes = this.#inboxesOf(owners.client);
     this.#aside = new AsideLink(this.#subscriber, clock, {

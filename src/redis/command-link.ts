@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { LinkedSet } from '../core/linked-set.ts';
 import { LockBackendError } from '../errors.ts';
+import { AdaptiveSpin } from './adaptive-spin.ts';
 import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
@@ -31,6 +32,7 @@ export class CommandLink implements LinkOfCall {
   readonly #silence: Silence;
   /** Ended when the link is ready again or gives up. */
   readonly #naps: Naps;
+  readonly #spin: AdaptiveSpin | undefined;
   #drained: (() => void) | undefined;
   #onHealth: (() => void) | undefined;
   #refusal: Error | undefined;
@@ -38,12 +40,14 @@ export class CommandLink implements LinkOfCall {
   #cuts = 0;
   #tick: Alarm | undefined;
 
-  constructor(redis: Connection, clock: Clock, patienceMs: number) {
+  /** `spins`: what is sent by itself is waited for awake, if the server is so near that it pays. */
+  constructor(redis: Connection, clock: Clock, patienceMs: number, spins = false) {
     this.redis = redis;
     this.#clock = clock;
     this.patienceMs = patienceMs;
     this.#silence = new Silence(clock, patienceMs);
     this.#naps = new Naps(clock);
+    this.#spin = spins ? new AdaptiveSpin(() => this.#open.size) : undefined;
     this.#dispatcher = new Dispatcher(redis);
     this.#lastError = new LastError(redis);
     this.#unlisten = onCut(redis, () => {
@@ -89,20 +93,31 @@ export class CommandLink implements LinkOfCall {
 
   /** Runs a script once. The caller is told, at the latest soon after the local instant `until`. */
   send(call: ScriptCall, until: number, caller: Caller): void {
+    const sentAt = this.#send(call, until, caller);
+    if (this.#open.size === 1) this.#spin?.start(sentAt);
+  }
+
+  /** Somebody had to queue: for a while the processor is left to others. */
+  rest(): void {
+    this.#spin?.rest();
+  }
+
+  #send(call: ScriptCall, until: number, caller: Caller): number {
     const open = new OpenCall(call, caller, this.#clock.now(), until, this);
     // First of all on its way: no answer can come before we are through.
     this.#dispatcher.send(open, this.#open.size + 1);
     this.#open.add(open);
     this.#silence.asked(open.sentAt);
     this.#tick ??= this.#clock.callAt(open.sentAt + TICK_MS, this.#checkOpen);
+    return open.sentAt;
   }
 
-  /** As `send`, with a promise. Rejects with a `LockBackendError`. */
+  /** As `send`, with a promise, and for what nobody is in a hurry for. Rejects with a `LockBackendError`. */
   run(call: ScriptCall, until = Number.POSITIVE_INFINITY): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const answered = (reply: unknown, sentAt: number, repeated: boolean) =>
         resolve({ reply, sentAt, repeated });
-      this.send(call, until, { answered, failed: reject });
+      this.#send(call, until, { answered, failed: reject });
     });
   }
 

@@ -82,6 +82,7 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
   }
 
   placed(acquisition: Acquisition, anchor: Anchor, leftMs: number, now: number): void {
+    this.link.rest();
     if (!acquisition.room) this.#unplaced.delete(acquisition);
     (acquisition.room ?? this.#roomFor(acquisition.request.name)).admit(acquisition, anchor, leftMs, now);
   }
