@@ -81,7 +81,7 @@ export class RedisBackend implements LockBackend {
     const { replicas, commandTimeoutMs, safetyNetMs } = settings;
     const common = { link: this.link, protocol: this.protocol, clock, safetyNetMs, leases: this.#leases };
     this.#releaser = new Releaser({ ...common, aside: this.#aside });
-    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes, releaser: this.#releaser });
+    this.#line = new WaitingLine({ ...common, owners, inboxes: this.#inboxes });
     this.counters = new RedisCounters({
       ...common,
       subscriber: this.#subscriber,

@@ -1,7 +1,6 @@
 import type { Grant } from '../core/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { Registry } from '../core/registry.ts';
-import type { ScriptCall } from './open-call.ts';
 
 /** From this many on, leases that ran out unreleased are forgotten now and then. */
 const PRUNE_FROM = 1_024;
@@ -13,17 +12,10 @@ export interface ForcedListener {
   missed(): void;
 }
 
-/** A lease that is known to be held. */
-export interface KnownLease {
-  readonly grant: Grant;
-  /** What will release it, if it is ready. */
-  release: ScriptCall | undefined;
-}
-
 /** Leases that are known to be held: a message about one is no surprise. */
 export class Leases {
   readonly #clock: Clock;
-  readonly #known = new Registry<KnownLease>();
+  readonly #known = new Registry<Grant>();
   readonly #listeners = new Map<string, { readonly name: string; readonly listener: ForcedListener }>();
   #pruneAt = PRUNE_FROM;
 
@@ -33,10 +25,10 @@ export class Leases {
 
   add(grant: Grant): void {
     if (this.#known.size >= this.#pruneAt) this.#prune();
-    if (!this.get(grant.owner)) this.#known.add(grant.owner, { grant, release: undefined });
+    if (!this.get(grant.owner)) this.#known.add(grant.owner, grant);
   }
 
-  get(owner: string): KnownLease | undefined {
+  get(owner: string): Grant | undefined {
     return this.#known.get(owner);
   }
 
@@ -63,7 +55,7 @@ export class Leases {
 
   #prune(): void {
     const now = this.#clock.now();
-    for (const { grant } of this.#known.values()) if (grant.deadline <= now) this.delete(grant);
+    for (const grant of this.#known.values()) if (grant.deadline <= now) this.delete(grant);
     this.#pruneAt = Math.max(PRUNE_FROM, this.#known.size * 2);
   }
 }

@@ -27,21 +27,13 @@ export class Releaser {
     this.#parts = parts;
   }
 
-  /** Makes ready what will release a lease, while it is held: whoever waits then waits for as much less. */
-  prepare({ name, owner }: Grant): void {
-    const { leases, aside } = this.#parts;
-    const lease = leases.get(owner);
-    if (lease && aside.link) lease.release = aside.call(name, owner);
-  }
-
   /** Resolves with whether the lease was still ours. `retrying` is called if the first sending fails. */
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     const { leases, aside } = this.#parts;
     // Who was handed the lock has seen that there is a line, so there may be one still.
-    const lease = leases.get(grant.owner);
-    const link = lease && aside.link;
+    const link = leases.get(grant.owner) && aside.link;
     if (!link) return this.#release(grant, retrying);
-    const call = lease.release ?? aside.call(grant.name, grant.owner);
+    const call = aside.call(grant.name, grant.owner);
     return new Promise((resolve) => {
       const release = new ReleaseAside(resolve, () => {
         retrying?.();

@@ -13,7 +13,6 @@ import type { Inboxes } from './inboxes.ts';
 import type { Leases } from './leases.ts';
 import { integerIn } from './outcome.ts';
 import type { Protocol } from './protocol.ts';
-import type { Releaser } from './releaser.ts';
 import { type Anchor, WaitingRoom } from './waiting-room.ts';
 
 interface Parts {
@@ -23,7 +22,6 @@ interface Parts {
   readonly owners: Owners;
   readonly inboxes: Inboxes;
   readonly leases: Leases;
-  readonly releaser: Releaser;
   readonly safetyNetMs: number;
 }
 
@@ -124,7 +122,6 @@ export class WaitingLine implements AcquisitionContext, DoorContext {
       this.#unplaced.delete(acquisition);
     }
     acquisition.door?.left(acquisition);
-    if (lease) this.#parts.releaser.prepare(lease);
     if (outcome === 'failed' && acquisition.asked) this.giveBack(acquisition);
   }
 

@@ -1,4 +1,4 @@
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Lock, LockClient, redisBackend } from '../../src/index.ts';
 import type { RedisBackendOptions } from '../../src/redis/options.ts';
@@ -296,6 +296,30 @@ it('row 49: a cluster that its user has ended refuses what needs a subscription,
   await next;
   const another = () => client.creator('another').watch().next();
   await expect(within(2_000, 'an answer', another)).rejects.toMatchObject(ended);
+});
+
+it('row 12: who listens at a replica, which may have been the master, hears of no grant there', async () => {
+  const name = 'moved';
+  const [holder, waiter] = [await newClient(), await newClient()];
+  const lock = await holder.creator(name).acquire(TTL);
+  const waiting = waiter.creator(name).acquire(TTL, WAIT);
+  await queued(holder, name, 1);
+  const connection = await connect(cluster.nodes);
+  // Before the other, of a client that the master knows nothing of.
+  await connection.zadd(`baton:{${name}}:queue`, 1, 'ghost.1.000000000000:1:30000');
+  const [replica] = cluster.replicasOf(await cluster.masterOf(`{${name}}`));
+  const subscriber = new Redis(replica?.url ?? '');
+  endings.push(() => subscriber.disconnect());
+  const heard: string[] = [];
+  subscriber.on('smessage', (_channel: string, text: string) => heard.push(text));
+  const inbox = `baton:{${name}}:inbox:ghost.1.000000000000`;
+  await subscriber.ssubscribe(inbox);
+  await lock.release();
+  await (await waiting).release();
+  // What the master has told of comes in its order.
+  await connection.spublish(inbox, 'the mark');
+  await until(() => heard.includes('the mark'), { what: 'the mark' });
+  expect(heard).toEqual(['the mark']);
 });
 
 // The last one: it leaves the cluster with a server less.
