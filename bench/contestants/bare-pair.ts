@@ -25,5 +25,25 @@ export const connect: Connect = async (url, options) => {
   };
 };
 
+/** As `connect`, by a process that never sleeps from an acquire to the release. */
+export const connectAwake: Connect = async (url, options) => {
+  const connection = await connect(url, options);
+  const whileAwake = async <T>(answer: Promise<T>): Promise<T> => {
+    let waiting = true;
+    const turn = () => void (waiting && setImmediate(turn));
+    turn();
+    return answer.finally(() => {
+      waiting = false;
+    });
+  };
+  return {
+    ...connection,
+    acquire: async (name, ttlMs, waitMs) => {
+      const lease = await whileAwake(connection.acquire(name, ttlMs, waitMs));
+      return { release: () => whileAwake(lease.release()) };
+    },
+  };
+};
+
 /** Loads the script and gives its name; for those who build on the bare pair. */
 export const SCRIPT = COMPARE_AND_DELETE;

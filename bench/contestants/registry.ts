@@ -96,6 +96,15 @@ export const BARE: Contestant = {
   load: async () => (await import('./bare-pair.ts')).connect,
 };
 
+/** What the bare pair takes where it stays awake for its answers, as we do. */
+export const BARE_AWAKE: Contestant = {
+  id: 'bare pair, awake',
+  kind: 'bare',
+  note: 'the bare pair of a process that never sleeps',
+  ioredis: true,
+  load: async () => (await import('./bare-pair.ts')).connectAwake,
+};
+
 /** What our protocol takes without a library around it; measured where two processes hand a lock back and forth. */
 export const BARE_HANDOFF: Contestant = {
   id: 'bare handoff',
@@ -130,7 +139,7 @@ function share(id: string, load: Contestant['load']): Contestant {
 export const OURS = contestant('batonlock');
 
 export function contestant(id: string): Contestant {
-  const found = [...CONTESTANTS, BARE, BARE_HANDOFF, ENGINE, ...Object.values(SHARES)].find(
+  const found = [...CONTESTANTS, BARE, BARE_AWAKE, BARE_HANDOFF, ENGINE, ...Object.values(SHARES)].find(
     (candidate) => candidate.id === id,
   );
   if (!found) throw new Error(`there is no contestant "${id}"`);

@@ -49,6 +49,8 @@ export interface DriveParams {
 
 export interface DriveResult {
   readonly pairsPerSecond: number;
+  /** CPU time of the process for each pair. */
+  readonly cpuUs: number;
   readonly latency: Percentiles;
 }
 

@@ -25,7 +25,8 @@ brackets; percentiles are of an HDR histogram of each round.
 - **Longest wait / share**: over the time in which each contender could have had the lock once.
 - **Uncontended**: halves of pairs that ended within a window, in one process. **Best bare pair**:
   with or without ioredis' auto-pipelining, whichever is faster at that level, ours too; against peers, all as they come,
-  that is without.
+  that is without. With one in flight ours stays awake for the answer (the option \`spin\`), which the others do not: **bare pair,
+  awake** is what the bare pair comes to in a process that never sleeps, and the CPU time of the client what that costs.
 - **Everybody at 2 × 1, 4 × 5, 4 × 25 and 4 × 100 with 1 ms; the other hold times ours only.** Crowds are ours only.
 - Libraries that retry do so every 10 ms, the default of the fastest: with their own defaults most would be far slower.`;
 

@@ -76,6 +76,7 @@ function uncontendedTables({ rows }: UncontendedResult): Table[] {
     table('Uncontended: time of a pair, p50 / p99, µs', ({ latency }) => {
       return `${figure(latency.p50.median)} / ${figure(latency.p99.median)}`;
     }),
+    table('Uncontended: CPU time of the client for a pair, µs', ({ cpuUs }) => figure(cpuUs.median)),
   ];
 }
 

@@ -8,6 +8,14 @@ export interface DriveCase {
   readonly autoPipelining: boolean;
 }
 
+export interface DriveRound {
+  /** Pairs of acquire and release. */
+  readonly perSecond: number;
+  /** CPU time of the client for each pair. */
+  readonly cpuUs: number;
+  readonly latency: Percentiles;
+}
+
 /** With many in flight a pair of some takes a fifth of a second. */
 const MANY = 1_000;
 const TIMING = {
@@ -20,15 +28,15 @@ const TIMING = {
 export async function measureDrive(
   bench: Bench,
   { contestant, inFlight, autoPipelining }: DriveCase,
-): Promise<{ perSecond: number; latency: Percentiles }> {
+): Promise<DriveRound> {
   const [worker] = await bench.crews.muster(contestant, 1, autoPipelining);
   if (!worker) throw new Error('no worker');
-  const { pairsPerSecond, latency } = await worker.run('drive', {
+  const { pairsPerSecond, cpuUs, latency } = await worker.run('drive', {
     prefix: `free:${contestant.id}`,
     inFlight,
     ...timing(inFlight),
   });
-  return { perSecond: pairsPerSecond, latency };
+  return { perSecond: pairsPerSecond, cpuUs, latency };
 }
 
 function timing(inFlight: number): { warmUpMs: number; measureMs: number } {

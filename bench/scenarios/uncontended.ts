@@ -1,11 +1,11 @@
 import type { Bench } from '../bench.ts';
 import type { Contestant } from '../contestants/contestant.ts';
-import { BARE, BARE_HANDOFF } from '../contestants/registry.ts';
+import { BARE, BARE_AWAKE, BARE_HANDOFF } from '../contestants/registry.ts';
 import type { FootprintResult } from '../crew/protocol.ts';
 import type { Percentiles } from '../measure/percentiles.ts';
 import { interleave } from '../measure/rounds.ts';
 import { type Series, series, seriesOf } from '../measure/series.ts';
-import { type DriveCase, measureDrive } from './drive.ts';
+import { type DriveCase, type DriveRound, measureDrive } from './drive.ts';
 import { collect, type Scenario } from './scenario.ts';
 
 export const IN_FLIGHT = [1, 10, 100, 1_000];
@@ -16,6 +16,8 @@ export interface UncontendedRow {
   readonly autoPipelining: boolean;
   /** Pairs of acquire and release. */
   readonly perSecond: Series;
+  /** CPU time of the client for each pair. */
+  readonly cpuUs: Series;
   /** Of a pair, in µs. */
   readonly latency: Record<keyof Percentiles, Series>;
 }
@@ -42,7 +44,7 @@ const WARM_UP_ROUNDS = 3;
 export const uncontended: Scenario<UncontendedResult> = {
   title: 'uncontended',
   steps: (bench) =>
-    IN_FLIGHT.reduce((sum, level) => sum + roundsAt(bench, level) * cases(bench, level).length, 0) +
+    IN_FLIGHT.reduce((sum, level) => sum + bench.settings.rounds * cases(bench, level).length, 0) +
     warmUpCases(bench).length * WARM_UP_ROUNDS +
     1,
   run: async (bench) => {
@@ -68,8 +70,8 @@ function warmUpCases(bench: Bench): DriveCase[] {
 }
 
 export async function measureLevel(bench: Bench, inFlight: number): Promise<UncontendedRow[]> {
-  const rounds = new Map<DriveCase, { perSecond: number; latency: Percentiles }[]>();
-  await interleave(cases(bench, inFlight), roundsAt(bench, inFlight), async (driveCase) => {
+  const rounds = new Map<DriveCase, DriveRound[]>();
+  await interleave(cases(bench, inFlight), bench.settings.rounds, async (driveCase) => {
     const { contestant } = driveCase;
     const where = `${inFlight} in flight${driveCase.autoPipelining ? ', auto-pipelining' : ''}`;
     const result = await bench.attempt(contestant, 'uncontended', where, () =>
@@ -81,16 +83,9 @@ export async function measureLevel(bench: Bench, inFlight: number): Promise<Unco
   return [...rounds].map(([{ contestant, autoPipelining }, results]) => ({
     ...{ contestant: contestant.id, inFlight, autoPipelining },
     perSecond: series(results.map(({ perSecond }) => perSecond)),
+    cpuUs: series(results.map(({ cpuUs }) => cpuUs)),
     latency: seriesOf(results.map(({ latency }) => latency)),
   }));
-}
-
-/**
- * One by one, most of the time goes by while processors sleep and wake, and how fast they do so depends on what else
- * runs at the moment: more rounds even that out.
- */
-export function roundsAt({ settings }: Bench, inFlight: number): number {
-  return inFlight === 1 ? Math.ceil(settings.rounds * 1.6) : settings.rounds;
 }
 
 /** Auto-pipelining can only pay with many in flight; with few it is measured where the budgets ask for it. */
@@ -99,8 +94,8 @@ function cases(bench: Bench, inFlight: number): DriveCase[] {
     ioredis && ((inFlight >= 100 && kind === 'peer') || id === BARE.id || id === bench.ours.id);
   // How often somebody would retry makes no difference here: one polling baseline is enough.
   const polling = bench.contestants.find(({ kind }) => kind === 'polling');
-  // One by one it shows what the server takes for a lock with a fence and a line.
-  const bare = inFlight === 1 ? [BARE, BARE_HANDOFF] : [BARE];
+  // One by one they show what the server takes for a lock with a fence and a line, and what it is worth not to sleep.
+  const bare = inFlight === 1 ? [BARE, BARE_AWAKE, BARE_HANDOFF] : [BARE];
   return [...bare, ...bench.contestants]
     .filter((contestant) => contestant.kind !== 'polling' || contestant === polling)
     .flatMap((contestant) =>

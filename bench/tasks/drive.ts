@@ -16,12 +16,16 @@ export async function drive(connection: Connection, params: DriveParams): Promis
   const latency = new Durations();
   const measureFrom = nowUs() + params.warmUpMs * 1_000;
   const until = measureFrom + params.measureMs * 1_000;
+  let cpuBefore: NodeJS.CpuUsage | undefined;
   const isMeasured = (instant: number): boolean => instant >= measureFrom && instant < until;
   let halves = 0;
   const loop = async (name: string): Promise<void> => {
     for (let before = nowUs(); before < until; ) {
       const lease = await connection.acquire(name, TTL_MS, WAIT_MS);
-      if (isMeasured(nowUs())) halves += 1;
+      if (isMeasured(nowUs())) {
+        cpuBefore ??= process.cpuUsage();
+        halves += 1;
+      }
       await lease.release();
       const after = nowUs();
       if (isMeasured(after)) {
@@ -32,7 +36,12 @@ export async function drive(connection: Connection, params: DriveParams): Promis
     }
   };
   await Promise.all(Array.from({ length: params.inFlight }, (_, i) => loop(`${params.prefix}:${i}`)));
-  return { pairsPerSecond: halves / 2 / (params.measureMs / 1_000), latency: latency.percentiles() };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    pairsPerSecond: halves / 2 / (params.measureMs / 1_000),
+    cpuUs: (user + system) / (halves / 2),
+    latency: latency.percentiles(),
+  };
 }
 
 export async function ping(

@@ -28,7 +28,7 @@ function rate(
   perSecond: number,
   autoPipelining = false,
 ): UncontendedRow {
-  return { contestant, inFlight, autoPipelining, perSecond: one(perSecond), latency };
+  return { contestant, inFlight, autoPipelining, perSecond: one(perSecond), cpuUs: one(100), latency };
 }
 
 /** A run that meets every budget. */
