@@ -6,10 +6,13 @@ const MOST_APART_MS = 0.3;
 const RUN_UP = 8;
 /** How many calls go without after one of which somebody had to queue: others have a use for the processor then. */
 const REST = 16;
-/** After n failures 2ⁿ − 1 calls go without. That is as far as n counts. */
+/** An answer that takes too long costs a little of the processor; where others need that, they and we lose far more by it. */
+const FAR = 1;
+const CROWDED = 6;
+/** After failures that add up to n, 2ⁿ − 1 calls go without. That is as far as n counts. */
 const MOST_FAILURES = 9;
-/** So many successes in a row make up for a failure. */
-const AMENDS = 64;
+/** So many successes in a row make up for one. */
+const AMENDS = 24;
 /** The real one, also where tests have put another in its place later: only turns of the real event loop read answers. */
 const nextTurn = setImmediate;
 
@@ -41,7 +44,7 @@ export class AdaptiveSpin {
     const slow = sentAt - this.#latestAt > MOST_APART_MS;
     this.#latestAt = sentAt;
     this.#turnsLeft = MOST_TURNS;
-    if (this.#spinning && slow) this.#failed();
+    if (this.#spinning && slow) this.#failed(CROWDED);
     else if (this.#spinning) this.#succeeded();
     else if (slow) this.#goWithout(RUN_UP);
     else if (this.#without > 0) this.#without -= 1;
@@ -60,7 +63,7 @@ export class AdaptiveSpin {
 
   readonly #turn = (): void => {
     this.#turnsLeft -= 1;
-    if (this.#turnsLeft === 0) this.#failed();
+    if (this.#turnsLeft === 0) this.#failed(FAR);
     this.#spinning = this.#without === 0 && this.#underWay() === 1;
     if (this.#spinning) nextTurn(this.#turn);
   };
@@ -71,9 +74,9 @@ export class AdaptiveSpin {
     if (this.#successes % AMENDS === 0 && this.#failures > 0) this.#failures -= 1;
   }
 
-  #failed(): void {
+  #failed(weight: number): void {
     this.#successes = 0;
-    this.#failures = Math.min(this.#failures + 1, MOST_FAILURES);
+    this.#failures = Math.min(this.#failures + weight, MOST_FAILURES);
     this.#goWithout(2 ** this.#failures - 1);
   }
 

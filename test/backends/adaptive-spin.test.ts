@@ -141,7 +141,8 @@ describe('staying awake for an answer', () => {
     await turn();
     const { looks } = caller;
     caller.answer();
-    caller.calls(1);
+    // Far more than after an answer that took too long.
+    caller.calls(63);
     await turns(2);
     expect(caller.looks).toBe(looks);
     expect(await caller.tries()).toBe(true);
@@ -158,7 +159,7 @@ describe('staying awake for an answer', () => {
     await fail();
     caller.calls(1);
     // Of these the first begins, and each other follows at once.
-    caller.calls(1 + 64);
+    caller.calls(1 + 24);
     await turns(2);
     await fail();
     expect(await caller.tries()).toBe(false);
