@@ -30,10 +30,9 @@ if not head[1] then
 end
 ${SERVER_TIME}
 local inbox = string.match(head[1], '^[^/]*')
-redis.set_repl(redis.REPL_NONE)
+redis.call('PUBSUB', 'SHARDNUMSUB', inbox)
 if ARGV[2] then redis.call('SPUBLISH', ARGV[2], '') end
 redis.call('SPUBLISH', inbox, head[1])
-redis.set_repl(redis.REPL_ALL)
 redis.call('SET', KEYS[1], now .. 'q' .. head[1], 'PX', '3630000')
 return 1`;
 

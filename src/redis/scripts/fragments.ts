@@ -23,18 +23,15 @@ export interface ScriptConstants {
   readonly queueTtlMs: number;
   /** What follows the key in the name of the channel of its events. */
   readonly eventsOfKey: string;
-  /** What the channel names of all inboxes begin with; or, on a cluster, what follows the record's key in the names of its own. */
+  /** What the channel names of all inboxes begin with; or what follows the record's key in the names of its own. */
   readonly inboxes: { readonly ofAll: string } | { readonly ofKey: string };
 }
 
 /** The constants as Lua locals, and `ownInbox`, see `tellGrant`. */
 export function declareConstants({ retentionMs, queueTtlMs, eventsOfKey, inboxes }: ScriptConstants): string {
   const fixed = `${retentionMs}, '${retentionMs}', '${queueTtlMs}', '${eventsOfKey}'`;
-  const onCluster = 'ofKey' in inboxes;
-  const channels = onCluster ? `KEYS[1] .. ${quote(inboxes.ofKey)}` : quote(inboxes.ofAll);
-  return `
-local ownInbox
-local retention, retentionText, queueTtl, eventsOfKey, onCluster, inboxes = ${fixed}, ${onCluster}, ${channels}`;
+  const channels = 'ofAll' in inboxes ? quote(inboxes.ofAll) : `KEYS[1] .. ${quote(inboxes.ofKey)}`;
+  return `local ownInbox\nlocal retention, retentionText, queueTtl, eventsOfKey, inboxes = ${fixed}, ${channels}`;
 }
 
 /** A Lua string of any bytes. */

@@ -18,8 +18,8 @@ end
 /**
  * Tells `inbox` of the grant to `owner` with the fence of NEXT_FENCE. `told` is then how many listen there, or nil when the server
  * refuses that. Whom nobody hears here must not be told at all: replicas pass a message on, and on one that was the master before
- * there may be somebody who still listens and would believe it. So replicas do not get it. The nodes of a cluster tell each other
- * all the same; there PUBSUB SHARDNUMSUB says first who listens.
+ * there may be somebody who still listens and would believe it. Who listens is what PUBSUB SHARDNUMSUB answers; PUBLISH would count
+ * those who listen to a pattern, too.
  *
  * `ownInbox` is nil, or a channel to which the releaser's own connection listens, so that whoever is told is written to before
  * the releaser. In each turn of its loop a server writes first to the connection for which there was something last, and each
@@ -29,15 +29,10 @@ end
 export function tellGrant(owner: string, inbox: string): string {
   return `
 local inbox = ${inbox}
-if onCluster then told = redis.pcall('PUBSUB', 'SHARDNUMSUB', inbox)[2] end
+told = redis.pcall('PUBSUB', 'SHARDNUMSUB', inbox)[2]
 if told ~= 0 then
-  redis.set_repl(redis.REPL_NONE)
-  if ownInbox then
-    redis.pcall('SPUBLISH', ownInbox, '')
-    ownInbox = nil
-  end
+  if ownInbox then redis.pcall('SPUBLISH', ownInbox, '') end
   told = redis.pcall('SPUBLISH', inbox, 'granted ' .. ${owner} .. ' ' .. fenceText .. ' ' .. now .. ' ' .. KEYS[1])
-  redis.set_repl(redis.REPL_ALL)
 end
 if type(told) ~= 'number' then told = nil end
 `;
