@@ -244,6 +244,6 @@ export class RedisBackend implements LockBackend {
     // A reply may have told it first. Otherwise nobody waits for it any more: pass the lock on at once.
     const ours = isOwner(message.owner) && clientOf(message.owner) === this.#client;
     const name = ours ? this.#keys.nameOf(message.key) : undefined;
-    if (name !== undefined && !this.#leases.get(message.owner)) this.#line.chase(name, message.owner);
+    if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);
   }
 }

@@ -25,11 +25,11 @@ export class Leases {
 
   add(grant: Grant): void {
     if (this.#known.size >= this.#pruneAt) this.#prune();
-    if (!this.get(grant.owner)) this.#known.add(grant.owner, grant);
+    if (!this.has(grant.owner)) this.#known.add(grant.owner, grant);
   }
 
-  get(owner: string): Grant | undefined {
-    return this.#known.get(owner);
+  has(owner: string): boolean {
+    return this.#known.get(owner) !== undefined;
   }
 
   delete({ owner }: Pick<Grant, 'owner'>): void {

@@ -20,8 +20,8 @@ export interface RedisBackendOptions {
   commandTimeout?: number;
   /**
    * Whether the event loop stays awake, for some 0.1 ms at most, while nothing but the answer to an acquire or a release is waited
-   * for, where these follow each other without a pause. With a server on the same machine a pair takes down to half as long then, for
-   * hardly more of the processor. It is left off by itself where answers take longer, somebody is in line, or others need the processor.
+   * for, where these follow each other without a pause. With a server on the same machine a pair takes some two thirds as long then,
+   * for a little more of the processor. It is left off by itself where answers take longer, somebody is in line, or others need the processor.
    * On by default where there is more than one processor.
    */
   spin?: boolean;

@@ -31,7 +31,7 @@ export class Releaser {
   release(grant: Grant, retrying?: () => void): Promise<boolean> {
     const { leases, aside } = this.#parts;
     // Who was handed the lock has seen that there is a line, so there may be one still.
-    const link = leases.get(grant.owner) && aside.link;
+    const link = leases.has(grant.owner) ? aside.link : undefined;
     if (!link) return this.#release(grant, retrying);
     const call = aside.call(grant.name, grant.owner);
     return new Promise((resolve) => {

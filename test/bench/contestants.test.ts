@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../bench/contestants/contestant.ts';
-import { BARE, CONTESTANTS, contestant, versionOf } from '../../bench/contestants/registry.ts';
+import { BARE, BARE_AWAKE, CONTESTANTS, contestant, versionOf } from '../../bench/contestants/registry.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/wait.ts';
 
@@ -58,8 +58,8 @@ describe.each(CONTESTANTS)('$id', (each) => {
   });
 });
 
-it('the bare pair takes and gives back, and does not wait', async () => {
-  const connect = await BARE.load();
+it.each([BARE, BARE_AWAKE])('the $id takes and gives back, and does not wait', async ({ load }) => {
+  const connect = await load();
   const connection = await connect(server.url, { autoPipelining: true });
   const lease = await connection.acquire('bare', TTL_MS, 0);
   await expect(connection.acquire('bare', TTL_MS, 0)).rejects.toThrow('taken');

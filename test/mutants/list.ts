@@ -213,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'a grant for nobody is kept',
     file: 'redis/backend.ts',
-    code: 'if (name !== undefined && !this.#leases.get(message.owner)) this.#line.chase(name, message.owner);',
+    code: 'if (name !== undefined && !this.#leases.has(message.owner)) this.#line.chase(name, message.owner);',
     instead: 'void name;',
     tests: [WAKEUPS],
   },
