@@ -9,6 +9,8 @@ export interface Settings {
   readonly rounds: number;
   /** Factor on all durations that may be shorter when only a look is wanted. */
   readonly scale: number;
+  /** Whether the server may move from processor to processor. */
+  readonly floating?: boolean;
 }
 
 export const FULL: Settings = { quick: false, rounds: 5, scale: 1 };

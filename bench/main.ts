@@ -24,21 +24,25 @@ import { onStage } from './stage.ts';
 
 interface RunOptions {
   readonly quick?: boolean;
+  readonly floating?: boolean;
   readonly out?: string;
 }
 
 const README = new URL('../README.md', import.meta.url);
 
 /** Runs scenarios and prints their tables. A whole run that is not a quick one becomes the report. */
-async function run(scenario: ScenarioName | 'all', { quick = false, out }: RunOptions): Promise<number> {
+async function run(
+  scenario: ScenarioName | 'all',
+  { quick = false, floating = false, out }: RunOptions,
+): Promise<number> {
   const names = scenario === 'all' ? SCENARIO_NAMES : [scenario];
-  const settings = quick ? QUICK : FULL;
+  const settings = { ...(quick ? QUICK : FULL), floating };
   const results = await onStage(settings, CONTESTANTS, (bench) => measure(bench, names));
   for (const table of scenarioTables(results.scenarios, results.failures))
     console.log(`${toTerminal(table)}\n`);
   if (scenario === 'all') console.log(`${toTerminal(budgetTable(results.budgets))}\n`);
   const dir = out === undefined ? undefined : pathToFileURL(`${out}/`);
-  const target = dir ?? (scenario === 'all' && !quick ? REPORT_DIR : undefined);
+  const target = dir ?? (scenario === 'all' && !quick && !floating ? REPORT_DIR : undefined);
   if (target) writeReport(results, target);
   console.log(`${Math.round(results.seconds)} s in all`);
   return scenario === 'all' && !results.budgets.every(({ met }) => met) ? 1 : 0;
@@ -71,6 +75,7 @@ program
   .description('measures on a server of its own; exit status 1 when a whole run does not meet every budget')
   .addArgument(new Argument('[scenario]').choices(['all', ...SCENARIO_NAMES]).default('all'))
   .option('--quick', 'fewer and shorter rounds: for a look, not for conclusions')
+  .option('--floating', 'let the server move from processor to processor: what that does to the figures')
   .option(
     '--out <folder>',
     'where to write results, report and plots; a whole run writes bench/report by itself',

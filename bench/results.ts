@@ -29,6 +29,8 @@ export interface Machine {
   readonly redis: string;
   /** How the server was started: the binary or a container. */
   readonly redisRunsAs: string;
+  /** The processor that it is bound to; null when it may move. */
+  readonly redisProcessor: number | null;
 }
 
 /** A budget of the design, and whether this run met it. */

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { type CommandRecorder, recordCommands, type WireCommand } from '../test/support/commands.ts';
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
+import { sparedProcessor } from './measure/processors.ts';
 
 /** What the server did, without our own questions. */
 export interface ServerUse {
@@ -22,13 +23,20 @@ export class BenchServer {
   readonly #server: RedisServer;
   readonly #redis: Redis;
 
-  private constructor(server: RedisServer) {
+  /** The processor that the server is bound to, if it is. */
+  readonly processor: number | undefined;
+
+  private constructor(server: RedisServer, processor: number | undefined) {
     this.#server = server;
+    this.processor = processor;
     this.#redis = new Redis(server.url);
   }
 
-  static async start(): Promise<BenchServer> {
-    return new BenchServer(await startRedis());
+  /** Bound to a processor, unless it may move from one to another. */
+  static async start({ floating = false } = {}): Promise<BenchServer> {
+    const processor = floating ? undefined : sparedProcessor();
+    const args = processor === undefined ? [] : ['--server_cpulist', String(processor)];
+    return new BenchServer(await startRedis({ args }), processor);
   }
 
   get url(): string {

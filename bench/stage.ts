@@ -12,7 +12,7 @@ export async function onStage<T>(
 ): Promise<T> {
   const progress = startProgress();
   const forget = leaveOnSignals(progress);
-  const server = await BenchServer.start();
+  const server = await BenchServer.start(settings);
   const crews = new Crews(server.url);
   try {
     return await work(new Bench({ server, crews, settings, contestants, progress }));

@@ -3,10 +3,15 @@ import { packageVersion } from '../contestants/registry.ts';
 import type { Machine } from '../results.ts';
 import type { BenchServer } from '../server.ts';
 
-export type Host = Omit<Machine, 'redis' | 'redisRunsAs'>;
+export type Host = Omit<Machine, 'redis' | 'redisRunsAs' | 'redisProcessor'>;
 
 export async function describeMachine(server: BenchServer): Promise<Machine> {
-  return { ...describeHost(), redis: await server.version(), redisRunsAs: server.way };
+  return {
+    ...describeHost(),
+    redis: await server.version(),
+    redisRunsAs: server.way,
+    redisProcessor: server.processor ?? null,
+  };
 }
 
 export function describeHost(): Host {
