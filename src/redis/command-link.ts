@@ -1,26 +1,22 @@
-import { backoffMs } from '../core/backoff.ts';
 import type { Alarm, Clock } from '../core/clock.ts';
 import { LinkedSet } from '../core/linked-set.ts';
-import { LockBackendError } from '../errors.ts';
+import type { LockBackendError } from '../errors.ts';
 import { AdaptiveSpin } from './adaptive-spin.ts';
 import { type Connection, LastError, onCut } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { connectionEnded, isPermanent, isReply, noAnswer, toBackendError } from './errors.ts';
-import { Naps } from './naps.ts';
 import { type Answer, type Caller, type LinkOfCall, OpenCall, type ScriptCall } from './open-call.ts';
-import type { Persistence } from './persistence.ts';
+import { type LinkOfRepeats, type Persistence, Repeats } from './repeats.ts';
 import { Silence } from './silence.ts';
 
 /** How often unanswered calls are looked at: fine enough to keep a wait timeout to within 50 ms. */
 const TICK_MS = 20;
-const RETRY_BASE_MS = 25;
-const RETRY_LONGEST_MS = 1_000;
 
 /**
  * The user's connection, used for scripts only. ioredis may never settle a command, or settle it much later than
  * anybody cares; here each has a time by which it is answered, without a timer of its own.
  */
-export class CommandLink implements LinkOfCall {
+export class CommandLink implements LinkOfCall, LinkOfRepeats {
   readonly redis: Connection;
   readonly #clock: Clock;
   /** The longest time to wait for the answer to one command. */
@@ -30,8 +26,7 @@ export class CommandLink implements LinkOfCall {
   readonly #lastError: LastError;
   readonly #unlisten: () => void;
   readonly #silence: Silence;
-  /** Ended when the link is ready again or gives up. */
-  readonly #naps: Naps;
+  readonly #repeats: Repeats;
   readonly #spin: AdaptiveSpin | undefined;
   #drained: (() => void) | undefined;
   #onHealth: (() => void) | undefined;
@@ -46,7 +41,7 @@ export class CommandLink implements LinkOfCall {
     this.#clock = clock;
     this.patienceMs = patienceMs;
     this.#silence = new Silence(clock, patienceMs);
-    this.#naps = new Naps(clock);
+    this.#repeats = new Repeats(this, clock);
     this.#spin = spins ? new AdaptiveSpin(() => this.#open.size) : undefined;
     this.#dispatcher = new Dispatcher(redis);
     this.#lastError = new LastError(redis);
@@ -60,7 +55,7 @@ export class CommandLink implements LinkOfCall {
 
   /** Whether a command has a chance: the link is up and the server answers, or none of it has been tried yet. */
   get usable(): boolean {
-    if (this.#ended || this.silent) return false;
+    if (this.ended || this.silent) return false;
     const { status } = this.redis;
     if (status === 'ready' || status === 'wait') return true;
     const connecting = status === 'connecting' || status === 'connect';
@@ -121,35 +116,9 @@ export class CommandLink implements LinkOfCall {
     });
   }
 
-  /**
-   * Runs a script until it is answered: what may pass by itself is tried again until `giveUpAt`, with backoff, and
-   * while the link is down not before it is back. Undefined when `moot` turns true meanwhile.
-   */
-  async persist(
-    call: ScriptCall,
-    giveUpAt: number,
-    { moot = () => false, answerBy = giveUpAt, failure, cuts = 0 }: Persistence = {},
-  ): Promise<Answer | undefined> {
-    let error: unknown = failure;
-    let repeated = false;
-    for (let attempt = 0; ; attempt++) {
-      if (error !== undefined) {
-        if (!(error instanceof LockBackendError && error.retryable) || this.#closed) throw error;
-        // What the server was sent once, and has refused, it has not done.
-        repeated ||= !isReply(error.cause) || cuts !== this.#cuts;
-        await this.#calmDown(attempt, giveUpAt);
-        if (moot()) return undefined;
-        // A close ends the pause, too.
-        if (this.#closed || this.#clock.now() >= giveUpAt) throw error;
-      }
-      cuts = this.#cuts;
-      try {
-        const answer = await this.run(call, answerBy);
-        return repeated ? { ...answer, repeated } : answer;
-      } catch (reason) {
-        error = reason;
-      }
-    }
+  /** As `Repeats.persist`. */
+  persist(call: ScriptCall, giveUpAt: number, persistence?: Persistence): Promise<Answer | undefined> {
+    return this.#repeats.persist(call, giveUpAt, persistence);
   }
 
   /** What is wrong with a link that is down. */
@@ -186,8 +155,16 @@ export class CommandLink implements LinkOfCall {
     for (const open of this.#open.toArray()) open.giveUp(connectionEnded(open.call.lockName));
   }
 
-  get #ended(): boolean {
+  get ready(): boolean {
+    return this.redis.status === 'ready';
+  }
+
+  get ended(): boolean {
     return this.redis.status === 'end' || this.#closed;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** How often the link has been cut so far. What was sent before the latest cut may have run twice. */
@@ -209,23 +186,11 @@ export class CommandLink implements LinkOfCall {
   }
 
   errorFor(error: unknown, lockName: string): LockBackendError {
-    return this.#ended ? this.#whyEnded(lockName) : toBackendError(error, lockName);
-  }
-
-  async #calmDown(attempt: number, giveUpAt: number): Promise<void> {
-    await this.#naps.sleep(
-      Math.min(backoffMs(attempt, RETRY_BASE_MS, RETRY_LONGEST_MS), this.#left(giveUpAt)),
-    );
-    if (this.redis.status === 'ready' || this.#ended) return;
-    await this.#naps.sleep(this.#left(giveUpAt));
-  }
-
-  #left(instant: number): number {
-    return Math.max(0, instant - this.#clock.now());
+    return this.ended ? this.#whyEnded(lockName) : toBackendError(error, lockName);
   }
 
   readonly #wake = (): void => {
-    this.#naps.wake();
+    this.#repeats.wake();
     this.#onHealth?.();
   };
 
@@ -244,7 +209,7 @@ export class CommandLink implements LinkOfCall {
     const hopeless = this.redis.status !== 'ready' && isPermanent(lastError);
     for (const open of this.#open.toArray()) {
       const overdue = now >= open.until;
-      if (!overdue && !hopeless && !this.#ended) continue;
+      if (!overdue && !hopeless && !this.ended) continue;
       open.giveUp(this.#diagnose(lastError, hopeless, open.call.lockName));
     }
     if (this.#onHealth && this.silent) this.#onHealth();
@@ -256,7 +221,7 @@ export class CommandLink implements LinkOfCall {
   }
 
   #diagnose(lastError: Error | undefined, hopeless: boolean, lockName: string): LockBackendError {
-    if (this.#ended) return this.#whyEnded(lockName);
+    if (this.ended) return this.#whyEnded(lockName);
     if (lastError && hopeless) return toBackendError(lastError, lockName);
     if (lastError) return noAnswer(lastError, lockName);
     const { status } = this.redis;

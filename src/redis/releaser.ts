@@ -6,8 +6,8 @@ import { isReply, unexpectedReply, unfinished } from './errors.ts';
 import type { Leases } from './leases.ts';
 import type { Caller, ScriptCall } from './open-call.ts';
 import { integerIn, outcomeIn } from './outcome.ts';
-import type { Persistence } from './persistence.ts';
 import type { Protocol } from './protocol.ts';
+import type { Persistence } from './repeats.ts';
 
 /** The highest number that a release script answers. */
 const MOST = 3;

@@ -84,7 +84,7 @@ export const ROW_MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'what fails is tried again without a pause',
-    file: 'redis/command-link.ts',
+    file: 'redis/repeats.ts',
     code: 'await this.#calmDown(attempt, giveUpAt);',
     instead: 'await this.#naps.sleep(attempt * 0);',
     tests: [WAKEUPS],
@@ -140,15 +140,15 @@ export const ROW_MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a release that a server has refused may have been done by it',
-    file: 'redis/command-link.ts',
-    code: 'repeated ||= !isReply(error.cause) || cuts !== this.#cuts;',
+    file: 'redis/repeats.ts',
+    code: 'repeated ||= !isReply(error.cause) || cuts !== link.cuts;',
     instead: 'repeated = true;',
     tests: [UNKNOWN],
   },
   {
     what: 'a release whose answer was lost is a loss when its repetition is refused',
-    file: 'redis/command-link.ts',
-    code: 'repeated ||= !isReply(error.cause) || cuts !== this.#cuts;',
+    file: 'redis/repeats.ts',
+    code: 'repeated ||= !isReply(error.cause) || cuts !== link.cuts;',
     instead: 'repeated ||= !isReply(error.cause);',
     tests: [UNKNOWN],
   },
