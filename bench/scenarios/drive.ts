@@ -16,12 +16,12 @@ export interface DriveRound {
   readonly latency: Percentiles;
 }
 
-/** With many in flight a pair of some takes a fifth of a second. */
-const MANY = 1_000;
 const TIMING = {
   one: { warmUpMs: 60, measureMs: 180 },
-  few: { warmUpMs: 50, measureMs: 170 },
-  many: { warmUpMs: 100, measureMs: 220 },
+  few: { warmUpMs: 30, measureMs: 100 },
+  hundreds: { warmUpMs: 50, measureMs: 170 },
+  // A pair of some takes a fifth of a second.
+  thousands: { warmUpMs: 100, measureMs: 220 },
 };
 
 /** One round of uncontended pairs of one contestant. */
@@ -41,5 +41,6 @@ export async function measureDrive(
 
 function timing(inFlight: number): { warmUpMs: number; measureMs: number } {
   if (inFlight === 1) return TIMING.one;
-  return inFlight < MANY ? TIMING.few : TIMING.many;
+  if (inFlight < 100) return TIMING.few;
+  return inFlight < 1_000 ? TIMING.hundreds : TIMING.thousands;
 }

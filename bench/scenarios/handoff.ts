@@ -105,12 +105,9 @@ export function stepsOfCase(bench: Bench, each: Case): number {
   return roundsOf(bench, each) * (1 + length) + length;
 }
 
-/**
- * Two processes and a server on two cores find a rhythm that lasts, and how fast it is depends on who shares a core with whom:
- * more and shorter rounds even that out.
- */
+/** There is a budget on the handoff between two: more and shorter rounds even out what else the machine does. */
 function roundsOf({ settings }: Bench, { workers }: Contention): number {
-  return workers === 1 ? settings.rounds * 2 : settings.rounds;
+  return workers === 1 ? Math.ceil(settings.rounds * 1.4) : settings.rounds;
 }
 
 /** One case: the bare hop and all contenders in rounds, then each once more under a recorder. */
