@@ -9,7 +9,7 @@ export interface Settings {
   readonly rounds: number;
   /** Factor on all durations that may be shorter when only a look is wanted. */
   readonly scale: number;
-  /** Whether the server may move from processor to processor. */
+  /** Whether the server and its clients may move from processor to processor. */
   readonly floating?: boolean;
 }
 

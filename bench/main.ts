@@ -75,7 +75,10 @@ program
   .description('measures on a server of its own; exit status 1 when a whole run does not meet every budget')
   .addArgument(new Argument('[scenario]').choices(['all', ...SCENARIO_NAMES]).default('all'))
   .option('--quick', 'fewer and shorter rounds: for a look, not for conclusions')
-  .option('--floating', 'let the server move from processor to processor: what that does to the figures')
+  .option(
+    '--floating',
+    'let server and clients move from processor to processor: what that does to the figures',
+  )
   .option(
     '--out <folder>',
     'where to write results, report and plots; a whole run writes bench/report by itself',

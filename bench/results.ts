@@ -1,4 +1,5 @@
 import type { Failure } from './bench.ts';
+import type { Processors } from './measure/processors.ts';
 import type { CrashResult } from './scenarios/crash.ts';
 import type { CrowdResult } from './scenarios/crowd.ts';
 import type { HandoffResult } from './scenarios/handoff.ts';
@@ -29,8 +30,8 @@ export interface Machine {
   readonly redis: string;
   /** How the server was started: the binary or a container. */
   readonly redisRunsAs: string;
-  /** The processor that it is bound to; null when it may move. */
-  readonly redisProcessor: number | null;
+  /** Who is bound to which processors; null when all may move. */
+  readonly processors: Processors | null;
 }
 
 /** A budget of the design, and whether this run met it. */

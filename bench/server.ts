@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type CommandRecorder, recordCommands, type WireCommand } from '../test/support/commands.ts';
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
-import { sparedProcessor } from './measure/processors.ts';
+import { divide, type Processors } from './measure/processors.ts';
 
 /** What the server did, without our own questions. */
 export interface ServerUse {
@@ -23,20 +23,20 @@ export class BenchServer {
   readonly #server: RedisServer;
   readonly #redis: Redis;
 
-  /** The processor that the server is bound to, if it is. */
-  readonly processor: number | undefined;
+  /** What it and its clients are bound to, if they are. */
+  readonly processors: Processors | undefined;
 
-  private constructor(server: RedisServer, processor: number | undefined) {
+  private constructor(server: RedisServer, processors: Processors | undefined) {
     this.#server = server;
-    this.processor = processor;
+    this.processors = processors;
     this.#redis = new Redis(server.url);
   }
 
-  /** Bound to a processor, unless it may move from one to another. */
+  /** With a processor for itself, unless it may move from one to another. */
   static async start({ floating = false } = {}): Promise<BenchServer> {
-    const processor = floating ? undefined : sparedProcessor();
-    const args = processor === undefined ? [] : ['--server_cpulist', String(processor)];
-    return new BenchServer(await startRedis({ args }), processor);
+    const processors = floating ? undefined : divide();
+    const args = processors ? ['--server_cpulist', String(processors.server)] : [];
+    return new BenchServer(await startRedis({ args }), processors);
   }
 
   get url(): string {

@@ -13,7 +13,7 @@ export async function onStage<T>(
   const progress = startProgress();
   const forget = leaveOnSignals(progress);
   const server = await BenchServer.start(settings);
-  const crews = new Crews(server.url);
+  const crews = new Crews(server.url, server.processors?.clients);
   try {
     return await work(new Bench({ server, crews, settings, contestants, progress }));
   } finally {

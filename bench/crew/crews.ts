@@ -1,6 +1,7 @@
 import { type ClientProcess, spawnClient } from '../../test/support/client-process.ts';
 import { within } from '../../test/support/wait.ts';
 import type { Contestant } from '../contestants/contestant.ts';
+import { bind } from '../measure/processors.ts';
 import type { Answer, Order, ParamsOf, ResultOf, TaskName } from './protocol.ts';
 
 const FILE = new URL('./worker.ts', import.meta.url);
@@ -18,9 +19,13 @@ export class Worker {
     this.#process = spawnClient<Answer, Order>(FILE, { args });
   }
 
-  async ready(): Promise<void> {
+  /** Connected, and bound to the processors, if there are any. */
+  async ready(processors?: readonly number[]): Promise<void> {
     await this.#process.next('ready', START_TIMEOUT_MS);
     await this.run('connect', {});
+    // Not before: what a library decides by the number of processors, it decides as without us.
+    const { pid } = this.#process;
+    if (processors && pid !== undefined) await bind(pid, processors);
   }
 
   /** Rejects with what the task failed of, or when it takes longer than `timeoutMs`. */
@@ -40,6 +45,10 @@ export class Worker {
     return answer.result as ResultOf<T>;
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   kill(): void {
     this.#process.kill();
   }
@@ -52,10 +61,13 @@ export class Worker {
 /** The worker processes of all contestants. They live on from scenario to scenario, warm as in real life. */
 export class Crews {
   readonly #url: string;
+  readonly #processors: readonly number[] | undefined;
   readonly #crews = new Map<string, Worker[]>();
 
-  constructor(url: string) {
+  /** `processors`: to which they are bound, if they are. */
+  constructor(url: string, processors?: readonly number[]) {
     this.#url = url;
+    this.#processors = processors;
   }
 
   /** So many processes of a contestant, connected. */
@@ -65,7 +77,7 @@ export class Crews {
     this.#crews.set(key, crew);
     const fresh = Array.from({ length: size - crew.length }, () => this.#spawn(contestant, autoPipelining));
     crew.push(...fresh);
-    await Promise.all(fresh.map((worker) => worker.ready()));
+    await Promise.all(fresh.map((worker) => worker.ready(this.#processors)));
     return crew.slice(0, size);
   }
 
@@ -75,7 +87,7 @@ export class Crews {
     const recruits = this.#crews.get('recruits') ?? [];
     this.#crews.set('recruits', recruits);
     recruits.push(worker);
-    await worker.ready();
+    await worker.ready(this.#processors);
     return worker;
   }
 

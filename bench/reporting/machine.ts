@@ -3,14 +3,14 @@ import { packageVersion } from '../contestants/registry.ts';
 import type { Machine } from '../results.ts';
 import type { BenchServer } from '../server.ts';
 
-export type Host = Omit<Machine, 'redis' | 'redisRunsAs' | 'redisProcessor'>;
+export type Host = Omit<Machine, 'redis' | 'redisRunsAs' | 'processors'>;
 
 export async function describeMachine(server: BenchServer): Promise<Machine> {
   return {
     ...describeHost(),
     redis: await server.version(),
     redisRunsAs: server.way,
-    redisProcessor: server.processor ?? null,
+    processors: server.processors ?? null,
   };
 }
 

@@ -7,9 +7,9 @@ const METHOD = `One run on one server; contestants take turns in rounds, in an o
 round, so that whatever drifts hits all alike. Figures are medians of the rounds, with the lowest and the highest in
 brackets; percentiles are of an HDR histogram of each round.
 
-- **The server is bound to one processor** (\`server_cpulist\`), as if it had a machine of its own; clients run on any, that one
-  included. Where it may move as well, two processes and a server keep one rhythm for seconds at a time, and how fast it is depends on
-  whom the kernel has put where, and not on the code: \`npm run bench -- --floating\` shows it.
+- **The server has a processor for itself**, as if it had a machine of its own, and the clients have the others. Where all may move,
+  two processes and a server keep one rhythm for seconds at a time, and how fast it is depends on whom the kernel has put where, and
+  not on the code: \`npm run bench -- --floating\` shows it.
 - **Handoff**: from the instant before the release call to the instant at which the acquire of the next holder has
   returned in another process, by the machine's monotonic clock, where the next holder was waiting already. Workers
   hold the lock by a timer and think for a uniform number of whole ms, 0 to one less than they hold. **Over the bare hop**:
@@ -39,7 +39,7 @@ export function report(results: Results): string {
   return [
     '# Benchmark',
     `${results.date}${results.quick ? ', a quick run: not for conclusions' : ''}. ${machine.cores} cores of ${machine.cpu}, ` +
-      `${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}, Redis ${machine.redis} (${machine.redisRunsAs}, ${placeOf(machine)}). ` +
+      `${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}, Redis ${machine.redis} (${machine.redisRunsAs}), ${places(machine)}. ` +
       `${results.rounds} rounds, ${Math.round(results.seconds)} s in all.`,
     section(budgetTable(budgets)),
     ...(scenarios.handoff ? [PLOTS] : []),
@@ -51,8 +51,9 @@ export function report(results: Results): string {
   ].join('\n\n');
 }
 
-function placeOf({ redisProcessor }: Machine): string {
-  return redisProcessor === null ? 'on any processor' : `bound to processor ${redisProcessor}`;
+function places({ processors }: Machine): string {
+  if (!processors) return 'server and clients on any processor';
+  return `the server on processor ${processors.server}, clients on ${processors.clients.join(', ')}`;
 }
 
 const PLOTS = ['handoff-latency', 'commands', 'waits', 'throughput']
