@@ -1,6 +1,6 @@
 /**
- * Runs everybody once in each round, so that whatever drifts hits all alike; who comes first moves on by one with
- * each round, so that nobody always follows the same neighbour's heat.
+ * Runs everybody once in each round, so that whatever drifts hits all alike. From round to round everybody follows somebody else,
+ * since who has just been measured still collects garbage and compiles.
  */
 export async function interleave<T>(
   contenders: readonly T[],
@@ -8,11 +8,16 @@ export async function interleave<T>(
   run: (contender: T, round: number) => Promise<void>,
 ): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    for (const contender of rotated(contenders, round)) await run(contender, round);
+    for (const contender of inOrder(contenders, round)) await run(contender, round);
   }
 }
 
-export function rotated<T>(items: readonly T[], by: number): T[] {
-  const start = items.length === 0 ? 0 : by % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
+/**
+ * Of n rounds of n, each begins with another, and with an even n everybody follows everybody else exactly once: E. J. Williams,
+ * "Experimental designs balanced for the estimation of residual effects of treatments", 1949.
+ */
+function inOrder<T>(items: readonly T[], round: number): T[] {
+  const count = items.length;
+  const zigzag = items.map((_, place) => (place % 2 === 1 ? (place + 1) / 2 : count - place / 2));
+  return zigzag.map((step) => items[(step + round) % count] as T);
 }

@@ -39,7 +39,8 @@ export function readmeSection(results: Results | undefined): string {
     ],
   });
   const met = budgets.filter((line) => line.met).length;
-  const where = `${machine.cores} cores of ${machine.cpu}, Node.js ${machine.node}, Redis ${machine.redis}`;
+  const apart = machine.processors ? ', one of them for the server alone' : '';
+  const where = `${machine.cores} cores of ${machine.cpu}${apart}, Node.js ${machine.node}, Redis ${machine.redis}`;
   return [
     `400 contenders in 4 processes, one lock, held 1 ms; ${where}, ${results.date.slice(0, 10)}:`,
     table,

@@ -3,8 +3,8 @@ import { budgetTable } from './budget-table.ts';
 import { scenarioTables } from './scenario-tables.ts';
 import { type Table, toMarkdown } from './table.ts';
 
-const METHOD = `One run on one server; contestants take turns in rounds, in an order that moves on by one with each
-round, so that whatever drifts hits all alike. Figures are medians of the rounds, with the lowest and the highest in
+const METHOD = `One run on one server; contestants take turns in rounds, so that whatever drifts hits all alike; in each
+round everybody comes after somebody else, who may still be collecting garbage. Figures are medians of the rounds, with the lowest and the highest in
 brackets; percentiles are of an HDR histogram of each round.
 
 - **The server has a processor for itself**, as if it had a machine of its own, and the clients have the others. Where all may move,

@@ -18,7 +18,7 @@ export interface DriveRound {
 
 const TIMING = {
   one: { warmUpMs: 60, measureMs: 180 },
-  few: { warmUpMs: 30, measureMs: 100 },
+  few: { warmUpMs: 60, measureMs: 100 },
   hundreds: { warmUpMs: 50, measureMs: 170 },
   // A pair of some takes a fifth of a second.
   thousands: { warmUpMs: 100, measureMs: 220 },

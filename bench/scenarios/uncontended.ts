@@ -94,7 +94,7 @@ export async function measureLevel(bench: Bench, inFlight: number): Promise<Unco
  */
 const TIMES_THE_ROUNDS = new Map([
   [1, 1.6],
-  [10, 3.2],
+  [10, 2.4],
 ]);
 
 export function roundsAt({ settings }: Bench, inFlight: number): number {

@@ -52,12 +52,27 @@ describe('percentiles', () => {
   });
 });
 
-it('rounds give everybody a turn, each beginning with another', async () => {
-  const order: string[] = [];
-  await interleave(['a', 'b', 'c'], 3, async (who, round) => {
-    order.push(`${who}${round}`);
+describe('rounds', () => {
+  async function ordersOf(contenders: readonly string[], rounds: number): Promise<string[][]> {
+    const orders = Array.from({ length: rounds }, (): string[] => []);
+    await interleave(contenders, rounds, async (who, round) => void orders[round]?.push(who));
+    return orders;
+  }
+
+  it('give everybody a turn, each beginning with another', async () => {
+    const orders = await ordersOf(['a', 'b', 'c'], 3);
+    expect(orders.map((order) => order.join(' '))).toEqual(['a b c', 'b c a', 'c a b']);
+    expect(await ordersOf(['alone'], 2)).toEqual([['alone'], ['alone']]);
   });
-  expect(order.join(' ')).toBe('a0 b0 c0 b1 c1 a1 c2 a2 b2');
+
+  it('have everybody follow everybody else, as often as each other', async () => {
+    const contenders = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const orders = await ordersOf(contenders, contenders.length);
+    expect(new Set(orders.map(([first]) => first)).size).toBe(6);
+    for (const order of orders) expect([...order].sort()).toEqual(contenders);
+    const neighbours = orders.flatMap((order) => order.slice(1).map((who, i) => `${order[i]}${who}`));
+    expect(new Set(neighbours).size).toBe(30);
+  });
 });
 
 /** Holds of 10 µs each, handed over in 1 µs, of two processes in turn, all asked for at the beginning. */
