@@ -15,7 +15,7 @@ export function latencyPlot({ rows, hops }: HandoffResult, palette: Palette, fai
   const hop = hops.find(({ processes, holdMs }) => processes === SIZE.processes && holdMs === COMMON_HOLD_MS);
   return draw(
     'From the release to the next holder',
-    `100 contenders in 4 processes, hold 1 ms; dot p50, bar p99, medians of all rounds${failed}`,
+    `100 contenders in 4 processes, hold 1 ms; dot p50, bar to p99, medians of all rounds${failed}`,
     option(shown, (hop?.latency.p50.median ?? Number.NaN) * MS_PER_US, palette),
   );
 }
@@ -26,16 +26,21 @@ function option(rows: readonly HandoffRow[], hopMs: number, palette: Palette): E
       value: [row.figures[name].median * MS_PER_US, row.contestant],
       itemStyle: { color: palette.colour(row.contestant) },
     }));
-  const label = (position: 'left' | 'right') => ({
+  const inMs = (us: number) => (us * MS_PER_US).toPrecision(2);
+  // Both behind the bar: to the left of it there is the line of the hop.
+  const label = {
     show: true,
-    position,
+    position: 'right',
     fontSize: 12,
     distance: 9,
-    formatter: ({ value }: { value: unknown }) => Number((value as [number, string])[0]).toPrecision(2),
-  });
+    formatter: ({ dataIndex }: { dataIndex: number }) => {
+      const { p50, p99 } = rows[dataIndex]?.figures ?? {};
+      return p50 && p99 ? `${inMs(p50.median)} / ${inMs(p99.median)}` : '';
+    },
+  };
   return {
     legend: { show: false },
-    grid: { left: 200, right: 60, top: 100, bottom: 64 },
+    grid: { left: 200, right: 90, top: 100, bottom: 64 },
     xAxis: axis({ name: 'ms', type: 'log', ticks: plain }, 'x'),
     yAxis: {
       type: 'category',
@@ -49,10 +54,9 @@ function option(rows: readonly HandoffRow[], hopMs: number, palette: Palette): E
         type: 'scatter',
         symbolSize: 13,
         data: points('p50'),
-        label: label('left'),
         markLine: hopLine(hopMs),
       },
-      { type: 'scatter', symbol: 'rect', symbolSize: [5, 20], data: points('p99'), label: label('right') },
+      { type: 'scatter', symbol: 'rect', symbolSize: [5, 20], data: points('p99'), label },
     ] as NonNullable<EChartsOption['series']>,
   };
 }

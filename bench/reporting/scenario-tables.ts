@@ -1,7 +1,8 @@
 import type { Failure } from '../bench.ts';
+import { BARE, BARE_AWAKE, BARE_HANDOFF, CONTESTANTS } from '../contestants/registry.ts';
 import type { ScenarioResults } from '../results.ts';
 import type { LimitResult } from '../scenarios/limit.ts';
-import type { UncontendedResult } from '../scenarios/uncontended.ts';
+import type { UncontendedResult, UncontendedRow } from '../scenarios/uncontended.ts';
 import { contentionTables } from './contention-tables.ts';
 import { figure, spread } from './format.ts';
 import type { Table } from './table.ts';
@@ -49,12 +50,23 @@ function limitTables({ ping, pairs, hops }: LimitResult): Table[] {
   ];
 }
 
-function uncontendedTables({ rows }: UncontendedResult): Table[] {
+/** Whatever order they were measured in. */
+const RANKS = new Map(
+  [BARE, BARE_AWAKE, BARE_HANDOFF, ...CONTESTANTS].map(({ id }, rank): [string, number] => [id, rank]),
+);
+
+function byContestant(a: UncontendedRow, b: UncontendedRow): number {
+  const ranks = (RANKS.get(a.contestant) ?? 0) - (RANKS.get(b.contestant) ?? 0);
+  return ranks || Number(a.autoPipelining) - Number(b.autoPipelining);
+}
+
+function uncontendedTables(result: UncontendedResult): Table[] {
+  const rows = [...result.rows].sort(byContestant);
   const levels = [...new Set(rows.map(({ inFlight }) => inFlight))];
   const variants = new Map(
     rows.map((row) => [`${row.contestant}${row.autoPipelining ? ', auto-pipelining' : ''}`, row]),
   );
-  const table = (title: string, show: (row: UncontendedResult['rows'][number]) => string): Table => ({
+  const table = (title: string, show: (row: UncontendedRow) => string): Table => ({
     title,
     head: ['', ...levels.map((level) => `${figure(level)} in flight`)],
     rows: [...variants].map(([label, { contestant, autoPipelining }]) => [
