@@ -4,8 +4,8 @@ import { scenarioTables } from './scenario-tables.ts';
 import { type Table, toMarkdown } from './table.ts';
 
 const METHOD = `One run on one server; contestants take turns in rounds, so that whatever drifts hits all alike; in each
-round everybody comes after somebody else, who may still be collecting garbage. Figures are medians of the rounds, with the lowest and the highest in
-brackets; percentiles are of an HDR histogram of each round.
+round everybody comes after somebody else, who may still be collecting garbage. Figures are medians of the rounds, with
+the lowest and the highest in brackets; percentiles are of an HDR histogram of each round.
 
 - **The server has a processor for itself**, as if it had a machine of its own, and the clients have the others. Where all may move,
   two processes and a server keep one rhythm for seconds at a time, and how fast it is depends on whom the kernel has put where, and

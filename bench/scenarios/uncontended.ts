@@ -40,6 +40,15 @@ const WARM_UP_IN_FLIGHT = 100;
 /** Thousands of pairs: V8 takes that many to compile what a pair goes through. */
 const WARM_UP_ROUNDS = 3;
 
+/**
+ * One by one, most of the time goes by while processors sleep and wake, and how fast they do so depends on what else
+ * runs at the moment; with a few in flight the fastest are within some percent of each other. More rounds even that out.
+ */
+const TIMES_THE_ROUNDS = new Map([
+  [1, 1.6],
+  [10, 2.4],
+]);
+
 /** Acquire and release on names that nobody else wants. */
 export const uncontended: Scenario<UncontendedResult> = {
   title: 'uncontended',
@@ -87,15 +96,6 @@ export async function measureLevel(bench: Bench, inFlight: number): Promise<Unco
     latency: seriesOf(results.map(({ latency }) => latency)),
   }));
 }
-
-/**
- * One by one, most of the time goes by while processors sleep and wake, and how fast they do so depends on what else
- * runs at the moment; with a few in flight the fastest are within some percent of each other. More rounds even that out.
- */
-const TIMES_THE_ROUNDS = new Map([
-  [1, 1.6],
-  [10, 2.4],
-]);
 
 export function roundsAt({ settings }: Bench, inFlight: number): number {
   return Math.ceil(settings.rounds * (TIMES_THE_ROUNDS.get(inFlight) ?? 1));
