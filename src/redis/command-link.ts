@@ -68,7 +68,7 @@ export class CommandLink implements LinkOfCall, LinkOfRepeats {
 
   /** Asks whether the server is still there; resolves when it answers, or when the connection has given up on it. */
   async probe(): Promise<void> {
-    if (this.redis.status !== 'ready') return;
+    if (!this.ready) return;
     await this.redis.ping().then(
       () => this.heard(),
       (error: unknown) => isReply(error) && this.heard(),
@@ -123,7 +123,7 @@ export class CommandLink implements LinkOfCall, LinkOfRepeats {
 
   /** What is wrong with a link that is down. */
   outage(lockName: string): LockBackendError | undefined {
-    if (this.redis.status === 'ready') return undefined;
+    if (this.ready) return undefined;
     return this.#diagnose(this.#lastError.get(), false, lockName);
   }
 
@@ -206,7 +206,7 @@ export class CommandLink implements LinkOfCall, LinkOfRepeats {
     this.#tick = undefined;
     const now = this.#clock.now();
     const lastError = this.#lastError.get();
-    const hopeless = this.redis.status !== 'ready' && isPermanent(lastError);
+    const hopeless = !this.ready && isPermanent(lastError);
     for (const open of this.#open.toArray()) {
       const overdue = now >= open.until;
       if (!overdue && !hopeless && !this.ended) continue;
