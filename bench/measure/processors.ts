@@ -38,12 +38,7 @@ export async function bind(pid: number, processors: readonly number[]): Promise<
       String(pid),
     ]);
   } catch (error) {
-    throw new Error(
-      'a process was not to be bound to its processors with taskset (of util-linux); --floating goes without',
-      {
-        cause: error,
-      },
-    );
+    throw new Error('taskset (of util-linux) did not bind a process to its processors', { cause: error });
   }
 }
 

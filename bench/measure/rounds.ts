@@ -1,6 +1,6 @@
 /**
- * Runs everybody once in each round, so that whatever drifts hits all alike. From round to round everybody follows somebody else,
- * since who has just been measured still collects garbage and compiles.
+ * Runs everybody once in each round, so that whatever drifts hits all alike. From round to round the neighbours change, since who
+ * has just been measured still collects garbage and compiles.
  */
 export async function interleave<T>(
   contenders: readonly T[],
@@ -13,7 +13,8 @@ export async function interleave<T>(
 }
 
 /**
- * Of n rounds of n, each begins with another, and with an even n everybody follows everybody else exactly once: E. J. Williams,
+ * Of n rounds of n, each begins with another, and with an even n everybody follows everybody else exactly once. With an odd n it is
+ * half of the others, twice each, and with three always the same; the mirror image in every other round would mend that. E. J. Williams,
  * "Experimental designs balanced for the estimation of residual effects of treatments", 1949.
  */
 function inOrder<T>(items: readonly T[], round: number): T[] {

@@ -3,8 +3,8 @@ import { budgetTable } from './budget-table.ts';
 import { scenarioTables } from './scenario-tables.ts';
 import { type Table, toMarkdown } from './table.ts';
 
-const METHOD = `One run on one server; contestants take turns in rounds, so that whatever drifts hits all alike; in each
-round everybody comes after somebody else, who may still be collecting garbage. Figures are medians of the rounds, with
+const METHOD = `One run on one server; contestants take turns in rounds, so that whatever drifts hits all alike; from
+round to round the neighbours change, who may still be collecting garbage, except where there are only three. Figures are medians of the rounds, with
 the lowest and the highest in brackets; percentiles are of an HDR histogram of each round.
 
 - **The server has a processor for itself**, as if it had a machine of its own, and the clients have the others. Where all may move,
@@ -40,7 +40,7 @@ export function report(results: Results): string {
     '# Benchmark',
     `${results.date}${results.quick ? ', a quick run: not for conclusions' : ''}. ${machine.cores} cores of ${machine.cpu}, ` +
       `${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}, Redis ${machine.redis} (${machine.redisRunsAs}), ${places(machine)}. ` +
-      `${results.rounds} rounds, ${Math.round(results.seconds)} s in all.`,
+      `${results.rounds} rounds or more, ${Math.round(results.seconds)} s in all.`,
     section(budgetTable(budgets)),
     ...(scenarios.handoff ? [PLOTS] : []),
     section(contestantTable(results)),
